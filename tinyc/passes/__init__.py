@@ -1,0 +1,42 @@
+"""Rewrites of the graph, one a file, each `Graph -> Graph` with its before and after at the top.
+
+Decision: a pass keeps the name of every tensor whose values it does not change.  Because: validation can compare any surviving tensor
+with the unrewritten model.  Rejected: a side table from new to old tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tinyc.ir import Graph
+from tinyc.passes.drop_dead import drop_dead
+from tinyc.passes.drop_identity import drop_identity
+from tinyc.passes.expand_pack import expand_pack
+from tinyc.passes.fold_clamp import fold_clamp
+from tinyc.passes.fold_constants import fold_constants
+from tinyc.passes.fold_pad import fold_pad
+from tinyc.passes.quantized_boundary import quantized_boundary
+from tinyc.passes.tabulate import tabulate
+from tinyc.passes.transpose_to_reshape import transpose_to_reshape
+
+__all__ = ["ALL", "quantized_boundary", "rewrite"]
+
+Pass = Callable[[Graph], Graph]
+
+ALL: tuple[Pass, ...] = (
+    fold_constants,
+    expand_pack,
+    transpose_to_reshape,
+    fold_pad,
+    fold_clamp,
+    tabulate,
+    drop_identity,
+    drop_dead,
+)
+
+
+def rewrite(graph: Graph) -> Graph:
+    """Every pass in order, verified between one another."""
+    for step in ALL:
+        graph = step(graph).verify()
+    return graph
