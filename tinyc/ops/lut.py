@@ -1,0 +1,22 @@
+"""A function of one int8 value as a table, made by passes only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tinyc.ir import Operands
+from tinyc.ir.types import Array
+from tinyc.ops.elementwise import Pixelwise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lut(Pixelwise):
+    """Input: x."""
+
+    kind: ClassVar[str] = "lut"
+
+    table: tuple[int, ...]
+
+    def evaluate(self, operands: Operands, values: tuple[Array | None, ...]) -> tuple[Array, ...]:
+        raise NotImplementedError
