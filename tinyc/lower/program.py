@@ -1,0 +1,151 @@
+"""The program: everything that `emit` prints, nothing that it would have to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tinyc.ir import Tensor
+from tinyc.ir.types import Array
+from tinyc.kernels.contract import Kernel
+from tinyc.plan import Mode, Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """An input or an output: `tensor` lies contiguously at `offset` of the arena; `name` is the model's own."""
+
+    name: str
+    tensor: Tensor
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant:
+    """A `static const` array: `data` holds elements (1-D), or one row per struct (2-D, fields in order)."""
+
+    symbol: str
+    c_type: str
+    data: Array = field(compare=False, repr=False)
+
+    @property
+    def elements(self) -> int:
+        return int(self.data.shape[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the row pointers of one input come from.
+
+    Output row r takes `count` pointers: rows floor((a*r + lo_offset) / c) + 0 ... + count - 1, each at `base + row * row_stride`; rows
+    outside [0, rows) are `padding` (a symbol, or null).  The base is an arena offset or a constant's symbol.
+    """
+
+    offset: int
+    symbol: str | None
+    row_stride: int
+    rows: int
+    count: int
+    a: int = 0
+    lo_offset: int = 0
+    c: int = 1
+    padding: str | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether every output row takes the same pointer."""
+        return self.a == 0 and self.count == 1
+
+    def may_leave(self, output_rows: int) -> bool:
+        """Whether some pointer of some output row lies outside the tensor."""
+        lowest, highest = self.lo_offset // self.c, (self.a * (output_rows - 1) + self.lo_offset) // self.c
+        return lowest < 0 or highest + self.count > self.rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One function of the layers' unit: a kernel bound to its constants."""
+
+    index: int
+    name: str
+    op: str
+    symbol: str
+    kernel: Kernel
+    fields: Mapping[str, int | str]
+    """The kernel's parameter struct: integers, and the symbols of constants."""
+    shared: bool
+    """Whether the layer calls a copy of the kernel that others call too."""
+    scratch_bytes: int
+    tensor: Tensor
+    macs: int
+    arena_live_bytes: int
+
+    @property
+    def rows(self) -> int:
+        return self.tensor.hwc[0]
+
+    @property
+    def row_pixels(self) -> int:
+        return self.tensor.hwc[1]
+
+    @property
+    def pixel_bytes(self) -> int:
+        return self.tensor.hwc[2] * self.tensor.dtype.bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """One layer from its first row to its last: how the schedule calls it."""
+
+    layer: Layer
+    mode: Mode
+    descending: bool
+    sources: tuple[Source, ...]
+    offset: int
+    """Of the output's first row, in the arena."""
+    row_stride: int
+    pixel_stride: int
+    scratch_offset: int | None
+
+    @property
+    def calls(self) -> int:
+        return self.layer.rows if self.mode is Mode.ROWS else 1
+
+    @property
+    def columns(self) -> int:
+        """Output columns a call writes."""
+        return self.layer.row_pixels if self.mode is Mode.ROWS else self.layer.rows * self.layer.row_pixels
+
+    @property
+    def pointers(self) -> int:
+        return sum(source.count for source in self.sources)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A model as C: `constants` in the weights' unit, `loops` in order of execution, every name starting with `prefix`."""
+
+    plan: Plan
+    prefix: str
+    model_name: str
+    sha256: str
+    constants: tuple[Constant, ...]
+    loops: tuple[Loop, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    arena_bytes: int
+    arena_align: int
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return tuple(loop.layer for loop in self.loops)
+
+    def calls(self) -> Iterator[tuple[int, int | None]]:
+        """(layer index, row) of every kernel call in the order of execution; row None where one call writes the whole output."""
+        for loop in self.loops:
+            if loop.mode is not Mode.ROWS:
+                yield loop.layer.index, None
+                continue
+            rows = range(loop.layer.rows)
+            for row in reversed(rows) if loop.descending else rows:
+                yield loop.layer.index, row

@@ -1,0 +1,11 @@
+"""Kernel choice, layout, schedule and placement: one decision, taken here.
+
+Decision: buffers are related in pairs (disjoint, or overlapping by a distance that the row rules give), and placement decides all pairs at
+once.  Because: in-place operators, overlap in either direction and plain reuse are then one mechanism.  Rejected: a separate in-place pass,
+which decides before sizes are known.
+"""
+
+from tinyc.plan.plan import Direction, Mode, Plan, Step, make_plan
+from tinyc.plan.views import View
+
+__all__ = ["Direction", "Mode", "Plan", "Step", "View", "make_plan"]

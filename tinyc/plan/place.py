@@ -1,0 +1,249 @@
+"""Offsets for buffers with lifetimes, some pairs of which may overlap by a distance.
+
+First a fast heuristic from several orders; where it misses the lower bound, CP-SAT (deterministic: one worker, deterministic time).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ortools.sat.python import cp_model
+
+from tinyc.plan.overlap import Distance
+
+ALIGNMENT = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buffer:
+    """`bytes` that are live from step `first` to step `last`, both included."""
+
+    name: str
+    bytes: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """At step `step` the output may be written over the dying input, by `distance` in the step's direction."""
+
+    step: int
+    source: str
+    target: str
+    distance: Distance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is to be placed."""
+
+    buffers: tuple[Buffer, ...]
+    overlaps: tuple[Overlap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """An offset for every buffer, the steps that run descending, and how good this is proven to be."""
+
+    offsets: Mapping[str, int]
+    descending: frozenset[int]
+    bytes: int
+    lower_bound: int
+    optimal: bool
+
+
+def place(problem: Problem, *, effort: float = 2.0) -> Placement:
+    """The smallest arena found; `effort` bounds the exact search in CP-SAT's deterministic seconds (0: heuristic only)."""
+    bound = lower_bound(problem)
+    best = min(_greedy(problem), key=lambda placement: placement[0])
+    if best[0] > bound and effort > 0:
+        exact = _solve(problem, best, bound, effort)
+        if exact is not None:
+            size, offsets, descending, proven = exact
+            return Placement(
+                offsets=offsets, descending=descending, bytes=size, lower_bound=max(bound, proven), optimal=size <= proven
+            )
+    size, offsets, descending = best
+    return Placement(offsets=offsets, descending=descending, bytes=size, lower_bound=bound, optimal=size <= bound)
+
+
+def lower_bound(problem: Problem) -> int:
+    """The most bytes that must be live at one step, overlapping pairs counted as tightly as any placement could have them."""
+    steps = range(max((b.last for b in problem.buffers), default=0) + 1)
+    return max((_step_bound(problem, step) for step in steps), default=0)
+
+
+def _step_bound(problem: Problem, step: int) -> int:
+    live = {b.name: _aligned(b.bytes) for b in problem.buffers if b.first <= step <= b.last}
+    pairs = [o for o in problem.overlaps if o.step == step and o.source in live and o.target in live]
+    if not pairs:
+        return sum(live.values())
+    target = live.pop(pairs[0].target)
+    dying = sum(live.pop(name) for name in {o.source for o in pairs})
+    reach = min(min(o.distance.ascending, o.distance.descending) for o in pairs)
+    return sum(live.values()) + max(target, dying + min(target, max(reach, 0)))
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """A placement under construction."""
+
+    problem: Problem
+    pairs: Mapping[frozenset[str], Overlap]
+    offsets: dict[str, int] = field(default_factory=dict)
+    direction: dict[int, bool] = field(default_factory=dict)
+    """Step -> runs descending, once an overlap has decided it."""
+
+    def add(self, buffer: Buffer, placed: Sequence[Buffer]) -> None:
+        """Put `buffer` at the lowest offset that its conflicts allow."""
+        rivals = [other for other in placed if other.first <= buffer.last and buffer.first <= other.last]
+        candidates = {0}
+        for other in rivals:
+            at = self.offsets[other.name]
+            candidates.update((at + _aligned(other.bytes), at - _aligned(buffer.bytes)))
+            pair = self.pairs.get(frozenset((buffer.name, other.name)))
+            if pair is not None:
+                candidates.update(_touching(buffer, other, at, pair))
+        for offset in sorted(c for c in candidates if c >= 0):
+            chosen = self._fits(buffer, offset, rivals)
+            if chosen is not None:
+                self.offsets[buffer.name] = offset
+                self.direction.update(chosen)
+                return
+        raise AssertionError("above everything there is always room")
+
+    def _fits(self, buffer: Buffer, offset: int, rivals: Sequence[Buffer]) -> dict[int, bool] | None:
+        chosen: dict[int, bool] = {}
+        for other in rivals:
+            at = self.offsets[other.name]
+            if offset + buffer.bytes <= at or at + other.bytes <= offset:
+                continue
+            pair = self.pairs.get(frozenset((buffer.name, other.name)))
+            if pair is None:
+                return None
+            source, target = (offset, at) if pair.source == buffer.name else (at, offset)
+            sizes = (buffer.bytes, other.bytes) if pair.source == buffer.name else (other.bytes, buffer.bytes)
+            ways = _ways(pair, source, target, *sizes)
+            decided = chosen.get(pair.step, self.direction.get(pair.step))
+            if decided is not None:
+                ways = [way for way in ways if way == decided]
+            if not ways:
+                return None
+            chosen[pair.step] = ways[0]
+        return chosen
+
+
+def _ways(pair: Overlap, source: int, target: int, source_bytes: int, target_bytes: int) -> list[bool]:
+    """The directions (False ascending, True descending) in which these offsets are safe."""
+    ways = []
+    if target + pair.distance.ascending <= source:
+        ways.append(False)
+    if target + target_bytes >= source + source_bytes + pair.distance.descending:
+        ways.append(True)
+    return ways
+
+
+def _touching(buffer: Buffer, other: Buffer, at: int, pair: Overlap) -> Iterable[int]:
+    """Offsets for `buffer` at which its overlap with `other` is tight, in either direction."""
+    up, down = pair.distance.ascending, pair.distance.descending
+    if pair.target == buffer.name:
+        yield (at - up) // ALIGNMENT * ALIGNMENT
+        yield _aligned(at + other.bytes + down - buffer.bytes)
+        yield at
+    else:
+        yield _aligned(at + up)
+        yield (at + other.bytes - down - buffer.bytes) // ALIGNMENT * ALIGNMENT
+        yield at
+
+
+def _greedy(problem: Problem) -> Iterable[tuple[int, dict[str, int], frozenset[int]]]:
+    pairs = {frozenset((o.source, o.target)): o for o in problem.overlaps}
+    orders = (
+        lambda b: (-b.bytes, b.first),
+        lambda b: (b.first, -b.bytes),
+        lambda b: (-b.last, -b.bytes),
+        lambda b: (-b.bytes * (b.last - b.first + 1), b.first),
+        lambda b: (b.first - b.last, -b.bytes),
+    )
+    for order, aligned in itertools.product(orders, (False, True)):
+        attempt = _Attempt(problem, pairs)
+        placed: list[Buffer] = []
+        queue = sorted(problem.buffers, key=order)
+        if aligned:
+            queue = _around_peak(problem, queue)
+        for buffer in queue:
+            attempt.add(buffer, placed)
+            placed.append(buffer)
+        size = max((attempt.offsets[b.name] + b.bytes for b in placed), default=0)
+        yield size, attempt.offsets, frozenset(step for step, down in attempt.direction.items() if down)
+
+
+def _around_peak(problem: Problem, queue: list[Buffer]) -> list[Buffer]:
+    """The buffers of the fullest step first, then outwards in time."""
+    steps = range(max((b.last for b in problem.buffers), default=0) + 1)
+    peak = max(steps, key=lambda step: _step_bound(problem, step))
+    return sorted(queue, key=lambda b: max(b.first - peak, peak - b.last, 0))
+
+
+def _solve(
+    problem: Problem, hint: tuple[int, dict[str, int], frozenset[int]], bound: int, effort: float
+) -> tuple[int, dict[str, int], frozenset[int], int] | None:
+    """CP-SAT: offsets in units of the alignment, one direction a step, a disjunction a pair."""
+    size, hinted, hinted_down = hint
+    model = cp_model.CpModel()
+    units = size // ALIGNMENT + 1
+    offset = {b.name: model.new_int_var(0, units, b.name) for b in problem.buffers}
+    peak = model.new_int_var(bound, size, "peak")
+    down = {step: model.new_bool_var(f"down{step}") for step in {o.step for o in problem.overlaps}}
+    pairs = {frozenset((o.source, o.target)): o for o in problem.overlaps}
+    for buffer in problem.buffers:
+        model.add(ALIGNMENT * offset[buffer.name] + buffer.bytes <= peak)
+        model.add_hint(offset[buffer.name], hinted[buffer.name] // ALIGNMENT)
+    for step, variable in down.items():
+        model.add_hint(variable, step in hinted_down)
+    for a, b in itertools.combinations(problem.buffers, 2):
+        if a.first > b.last or b.first > a.last:
+            continue
+        below, above = model.new_bool_var(""), model.new_bool_var("")
+        model.add(ALIGNMENT * (offset[b.name] - offset[a.name]) >= a.bytes).only_enforce_if(below)
+        model.add(ALIGNMENT * (offset[a.name] - offset[b.name]) >= b.bytes).only_enforce_if(above)
+        choices = [below, above]
+        pair = pairs.get(frozenset((a.name, b.name)))
+        if pair is not None:
+            choices += _overlap_choices(model, pair, offset, {x.name: x.bytes for x in (a, b)}, down[pair.step])
+        model.add_bool_or(choices)
+    model.minimize(peak)
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = 1
+    solver.parameters.max_deterministic_time = effort
+    status = solver.solve(model)
+    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return None
+    offsets = {name: ALIGNMENT * solver.value(variable) for name, variable in offset.items()}
+    reached = max(offsets[b.name] + b.bytes for b in problem.buffers)
+    descending = frozenset(step for step, variable in down.items() if solver.value(variable))
+    return reached, offsets, descending, int(solver.best_objective_bound)
+
+
+def _overlap_choices(
+    model: cp_model.CpModel,
+    pair: Overlap,
+    offset: Mapping[str, cp_model.IntVar],
+    sizes: Mapping[str, int],
+    down: cp_model.IntVar,
+) -> list[cp_model.IntVar]:
+    upward, downward = model.new_bool_var(""), model.new_bool_var("")
+    gap = ALIGNMENT * (offset[pair.source] - offset[pair.target])
+    model.add(gap >= pair.distance.ascending).only_enforce_if(upward)
+    model.add(-gap >= sizes[pair.source] - sizes[pair.target] + pair.distance.descending).only_enforce_if(downward)
+    model.add_implication(upward, down.Not())
+    model.add_implication(downward, down)
+    return [upward, downward]
