@@ -1,0 +1,72 @@
+"""Depthwise convolution kernels: how their weights and constants are packed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyc.ir import Op, Operands
+from tinyc.ir.types import DType
+from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, Strides
+from tinyc.kernels.requantize import bias_values, factors, general
+from tinyc.ops import DepthwiseConv2D, activation_range
+
+
+def _accepts(op: Op, operands: Operands) -> bool:
+    image, weights = operands.input(0), operands.input(1)
+    return image.dtype is weights.dtype is operands.output.dtype is DType.INT8 and weights.is_constant
+
+
+def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, DepthwiseConv2D)
+    image, weights, output = operands.input(0), operands.input(1), operands.output
+    _, rows, columns, _ = weights.shape
+    least, most = activation_range(op.activation, output)
+    return Bound(
+        fields={
+            "columns": image.hwc[1],
+            "channels": image.hwc[2],
+            "multiplier": op.multiplier,
+            "window_rows": rows,
+            "window_columns": columns,
+            "row_dilation": op.dilation[0],
+            "column_dilation": op.dilation[1],
+            "column_stride": op.stride[1],
+            "pad_left": op.padding.left,
+            "in_stride": strides.inputs[0],
+            "out_stride": strides.output,
+            "in_zero": image.zero_point,
+            "out_zero": output.zero_point,
+            "least": least,
+            "most": most,
+            "weights": CArray(c_type="int8_t", data=weights.values.astype(np.int8).ravel()),
+            "requantization": _requantization(operands),
+        }
+    )
+
+
+def _requantization(operands: Operands) -> CArray:
+    weights, output = operands.input(1), operands.output
+    assert weights.quantization is not None
+    outputs = output.hwc[2]
+    scales = weights.quantization.scales
+    scales = scales * outputs if len(scales) == 1 else scales
+    by = factors([operands.input(0).scale * scale / output.scale for scale in scales])
+    return general(bias_values(operands, outputs), by)
+
+
+def _scalar_cost(op: Op, operands: Operands) -> int:
+    return 14 * op.macs(operands) + 40 * operands.output.elements
+
+
+KERNELS: tuple[Kernel, ...] = (
+    Kernel(
+        name="depthwise_conv2d_s8__scalar",
+        isa=Isa.SCALAR,
+        op=DepthwiseConv2D,
+        header="scalar/depthwise_conv2d_s8.h",
+        struct="tinyc_depthwise_conv2d_s8",
+        accepts=_accepts,
+        bind=_bind,
+        cost=_scalar_cost,
+    ),
+)

@@ -1,0 +1,51 @@
+"""The softmax kernel and its table of exponentials."""
+
+from __future__ import annotations
+
+from tinyc.ir import Op, Operands
+from tinyc.ir.types import Array, DType
+from tinyc.kernels.contract import Bound, CArray, Extent, Isa, Kernel, Strides
+from tinyc.ops import Softmax
+
+MOST_CHANNELS = 4095
+"""The sum of exponentials is Q12.19."""
+
+
+def _accepts(op: Op, operands: Operands) -> bool:
+    return operands.input(0).dtype is operands.output.dtype is DType.INT8 and operands.output.hwc[2] <= MOST_CHANNELS
+
+
+def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, Softmax)
+    return Bound(
+        fields={
+            "channels": operands.output.hwc[2],
+            "in_stride": strides.inputs[0],
+            "out_stride": strides.output,
+            "exp": CArray(c_type="int32_t", data=_table(op, operands)),
+        }
+    )
+
+
+def _table(op: Softmax, operands: Operands) -> Array:
+    raise NotImplementedError
+
+
+def _cost(op: Op, operands: Operands) -> int:
+    rows, columns, channels = operands.output.hwc
+    return rows * columns * (30 * channels + 150)
+
+
+KERNELS: tuple[Kernel, ...] = (
+    Kernel(
+        name="softmax_s8__scalar",
+        isa=Isa.SCALAR,
+        op=Softmax,
+        header="scalar/softmax_s8.h",
+        struct="tinyc_softmax_s8",
+        accepts=_accepts,
+        bind=_bind,
+        cost=_cost,
+        extent=Extent.LONG_ROW,
+    ),
+)
