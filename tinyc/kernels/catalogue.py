@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from tinyc.ir import Op, Operands
-from tinyc.kernels import depthwise, elementwise, lut, mean, movement, pool, quantize, softmax
+from tinyc.kernels import conv2d, dense, depthwise, elementwise, lut, mean, movement, pool, quantize, softmax
 from tinyc.kernels.contract import Isa, Kernel
 
 ALL: tuple[Kernel, ...] = (
+    *conv2d.KERNELS,
+    *dense.KERNELS,
     *depthwise.KERNELS,
     *elementwise.KERNELS,
     *lut.KERNELS,
