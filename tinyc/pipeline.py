@@ -1,0 +1,156 @@
+"""The stages in their order, in straight lines: import, rewrite, plan, lower, emit, build, run, compare."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tinyc.board import Board, load
+from tinyc.build import Target, build
+from tinyc.emit import SourceTree, emit
+from tinyc.errors import DoesNotFit, UsageError
+from tinyc.frontends import tflite
+from tinyc.ir import Graph
+from tinyc.kernels.contract import Isa
+from tinyc.lower import Program, lower
+from tinyc.oracle.tflite import open_witness
+from tinyc.passes import quantized_boundary, rewrite
+from tinyc.plan import make_plan
+from tinyc.report import Analysis, Model, Report, Seconds
+from tinyc.report.compare import Sample, check, make_samples
+from tinyc.run import run
+
+Progress = Callable[[str], None]
+PLAIN_CORE = (Isa.SCALAR,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a user may choose; the command line's options of the same names."""
+
+    ram: int | None = None
+    schedule: str = "auto"
+    input: str = "whole"
+    io: str = "quantized"
+    samples: int = 8
+    seed: int = 0
+    optimize: str = "speed"
+    profile: bool = False
+
+
+def analyze(path: Path, *, board: str | None, options: Options, progress: Progress) -> Analysis:
+    """Import and plan; nothing is built."""
+    started = time.monotonic()
+    target = None if board is None else load(board)
+    progress("importing")
+    imported = tflite.load(path)
+    progress("planning")
+    graph = rewrite(_with_io(imported.graph, options.io))
+    plan = make_plan(graph, isas=_isas(target))
+    program = lower(plan, model_name=path.stem, sha256=imported.sha256, share=options.optimize == "size")
+    return Analysis(
+        model=Model(path=path, sha256=imported.sha256, format="tflite", graph=imported.graph),
+        io=options.io,
+        board=target,
+        program=program,
+        seconds=Seconds(analyze=time.monotonic() - started),
+    )
+
+
+def compile_model(path: Path, *, board: str, options: Options, progress: Progress) -> SourceTree:
+    """The model as C sources, for a board that it fits."""
+    analysis = analyze(path, board=board, options=options, progress=progress)
+    _require_fit(analysis, options)
+    return emit(analysis.program)
+
+
+def deploy(
+    path: Path,
+    *,
+    board: str,
+    on: str,
+    options: Options,
+    progress: Progress,
+    directory: Path | None = None,
+    samples: tuple[Sample, ...] | None = None,
+) -> Report:
+    """Everything: build for the board, run on a target, compare every value; firmware is left in `directory`, if given.
+
+    `samples` are stored input values; by default random and edge ones.
+    """
+    if directory is None:
+        with tempfile.TemporaryDirectory(prefix="tinyc-") as scratch:
+            return deploy(
+                path, board=board, on=on, options=options, progress=progress, directory=Path(scratch), samples=samples
+            )
+    analysis = analyze(path, board=board, options=options, progress=progress)
+    assert analysis.board is not None
+    _require_fit(analysis, options)
+    tree = emit(analysis.program)
+
+    started = time.monotonic()
+    progress("building")
+    firmware = build(tree, board=analysis.board, target=Target.parse(on), directory=directory)
+    built = time.monotonic()
+
+    progress("running")
+    ports = [port.tensor for port in analysis.program.inputs]
+    chosen = samples if samples is not None else make_samples(ports, count=options.samples, seed=options.seed)
+    result = run(firmware, chosen, probe=True, profile=options.profile, progress=progress)
+    progress("comparing")
+    compared = check(
+        original=analysis.model.graph,
+        program=analysis.program,
+        samples=chosen,
+        result=result,
+        witness=open_witness(path),
+    )
+    finished = time.monotonic()
+    return Report(
+        analysis=analysis,
+        firmware=firmware,
+        result=result,
+        check=compared,
+        samples=len(chosen),
+        seconds=replace(analysis.seconds, build=built - started, run=finished - built),
+    )
+
+
+def _with_io(graph: Graph, io: str) -> Graph:
+    return quantized_boundary(graph) if io == "quantized" else graph
+
+
+def _isas(board: Board | None) -> tuple[Isa, ...]:
+    return PLAIN_CORE if board is None else tuple(Isa(name) for name in board.isas)
+
+
+def _require_fit(analysis: Analysis, options: Options) -> None:
+    """DoesNotFit where arena or weights exceed the board, or the arena exceeds `--ram`; the linker checks the rest."""
+    board, program = analysis.board, analysis.program
+    assert board is not None
+    name = analysis.model.path.name
+    if options.schedule not in ("auto", "layers"):
+        raise UsageError(f"--schedule {options.schedule} is not available yet.", hint="Use layers or auto.")
+    if options.input != "whole":
+        raise UsageError(f"--input {options.input} is not available yet.", hint="Use whole.")
+    limit = board.sram_bytes if options.ram is None else min(options.ram, board.sram_bytes)
+    if program.arena_bytes > limit:
+        whose = "the board has" if options.ram is None else "the limit is"
+        raise DoesNotFit(
+            f"{name} on {board.name}: needs {program.arena_bytes:,} B of SRAM for the arena alone, {whose} {limit:,} B"
+            f" ({program.arena_bytes - limit:,} B too many); the largest layer is {_largest(program)}.",
+            hint="Choose a board with more SRAM.",
+        )
+    flash = sum(constant.data.size * 1 for constant in program.constants if constant.c_type == "int8_t")
+    if flash > board.flash_bytes:
+        raise DoesNotFit(
+            f"{name} on {board.name}: its weights need {flash:,} B of flash, the board has {board.flash_bytes:,} B."
+        )
+
+
+def _largest(program: Program) -> str:
+    layer = max(program.layers, key=lambda each: each.arena_live_bytes)
+    return f"{layer.index} {layer.op} ({layer.name}) with {layer.arena_live_bytes:,} B live"
