@@ -59,4 +59,32 @@ ALL: tuple[type[Op], ...] = (
 )
 """Every operator, sorted by class name."""
 
-__all__ = ["ALL", "Activation", "Padding", "activation_range", *sorted(op.__name__ for op in ALL)]
+__all__ = [
+    "ALL",
+    "Activation",
+    "Add",
+    "AveragePool2D",
+    "Concatenation",
+    "Conv2D",
+    "DepthwiseConv2D",
+    "Dequantize",
+    "FullyConnected",
+    "Logistic",
+    "Lut",
+    "MaxPool2D",
+    "Mean",
+    "Mul",
+    "Pack",
+    "Pad",
+    "Padding",
+    "Quantize",
+    "Relu",
+    "Reshape",
+    "ResizeNearestNeighbor",
+    "ShapeOf",
+    "Softmax",
+    "StridedSlice",
+    "Sub",
+    "Transpose",
+    "activation_range",
+]
