@@ -1,7 +1,7 @@
 """The operators, one file each: attributes, constraints, shape rule, row and column rules, and the meaning in numpy.
 
-Decision: the meaning is whole-tensor numpy, in int64 or in float64 products that are exact.  Because: it defines what is
-right, so it must be plain, and still run 170 MMAC in seconds.  Rejected: loops that mimic kernels and share their faults.
+Decision: the meaning is whole-tensor numpy, in int64 or in float64 products that are exact.  Because: it defines what
+is right, so it must be plain, and still run 170 MMAC in seconds.  Rejected: loops that mimic kernels and their faults.
 """
 
 from __future__ import annotations

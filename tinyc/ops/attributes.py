@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+import numpy as np
+
 from tinyc.ir import Tensor
 from tinyc.ops.arithmetic import round_half_away
 
@@ -42,4 +44,4 @@ def activation_range(activation: Activation, output: Tensor) -> tuple[int, int]:
 
 
 def _stored(real: float, output: Tensor) -> int:
-    return output.zero_point + round_half_away(real, output.scale)
+    return output.zero_point + round_half_away(float(np.float32(real) / np.float32(output.scale)))

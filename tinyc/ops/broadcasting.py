@@ -1,4 +1,4 @@
-"""What operators with two broadcast inputs have in common: numpy's shape rule, and the rows that an output row needs."""
+"""What operators with two broadcast inputs have in common: numpy's shape rule, and the rows an output row needs."""
 
 from __future__ import annotations
 

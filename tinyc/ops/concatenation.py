@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyc.ir import ALL_ROWS, Op, Operands, Tensor, Window
+import numpy as np
+
+from tinyc.ir import ALL_ROWS, Constraint, Op, Operands, Tensor, Window
 from tinyc.ir.op import SAME_INDEX, RowRule
 from tinyc.ir.types import Array, Shape
 from tinyc.ops.attributes import Activation
+from tinyc.ops.constraints import SAME_QUANTIZATION, SAME_TYPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +19,15 @@ class Concatenation(Op):
     """Inputs: one or more tensors, equal in every dimension but `axis` (not negative)."""
 
     kind: ClassVar[str] = "concatenation"
+    constraints: ClassVar[tuple[Constraint, ...]] = (
+        SAME_TYPE,
+        SAME_QUANTIZATION,
+        Constraint(
+            "there is no fused activation",
+            lambda op, operands: op.activation is Activation.NONE,
+            lambda op, operands: op.activation.name,
+        ),
+    )
 
     axis: int
     activation: Activation = Activation.NONE
@@ -49,4 +61,4 @@ class Concatenation(Op):
         return Window(a=1, lo_offset=-before, hi_offset=1 - before)
 
     def evaluate(self, operands: Operands, values: tuple[Array | None, ...]) -> tuple[Array, ...]:
-        raise NotImplementedError
+        return (np.concatenate([value for value in values if value is not None], axis=self.axis),)

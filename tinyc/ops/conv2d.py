@@ -5,50 +5,62 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyc.ir import ALL_ROWS, Op, Operands, Tensor
-from tinyc.ir.op import RowRule
+import numpy as np
+
+from tinyc.ir import Constraint, Operands, Tensor
 from tinyc.ir.types import Array, Shape
-from tinyc.ops.attributes import NO_PADDING, Activation, Padding
-from tinyc.ops.window import image_shape, output_size, sliding
+from tinyc.ops.constraints import (
+    BIAS,
+    DILATION,
+    IMAGE,
+    INT8_X,
+    PER_TENSOR_X,
+    STRIDE,
+    WEIGHTS,
+    WEIGHTS_SYMMETRIC,
+    weights_axis,
+)
+from tinyc.ops.convolution import Convolution
+from tinyc.ops.scaling import centered
+from tinyc.ops.window import image_shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conv2D(Op):
+class Conv2D(Convolution):
     """Inputs: image, weights OHWI, int32 bias or None."""
 
     kind: ClassVar[str] = "conv2d"
-
-    stride: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
-    padding: Padding = NO_PADDING
-    activation: Activation = Activation.NONE
+    constraints: ClassVar[tuple[Constraint, ...]] = (
+        INT8_X,
+        PER_TENSOR_X,
+        IMAGE,
+        WEIGHTS,
+        WEIGHTS_SYMMETRIC,
+        weights_axis(0),
+        Constraint(
+            "weights are as deep as the input",
+            lambda op, operands: operands.input(1).shape[-1] == operands.input(0).shape[-1],
+            lambda op, operands: f"{operands.input(1).shape[-1]} and {operands.input(0).shape[-1]} channels",
+        ),
+        BIAS,
+        STRIDE,
+        DILATION,
+    )
 
     def output_shapes(self, inputs: tuple[Tensor | None, ...]) -> tuple[Shape, ...]:
-        n, h, w, _ = image_shape(inputs[0])
-        o, kh, kw, _ = image_shape(inputs[1])
-        p = self.padding
-        rows = output_size(h, kh, stride=self.stride[0], dilation=self.dilation[0], before=p.top, after=p.bottom)
-        columns = output_size(w, kw, stride=self.stride[1], dilation=self.dilation[1], before=p.left, after=p.right)
-        return ((n, rows, columns, o),)
-
-    def activations(self, operands: Operands) -> tuple[int, ...]:
-        return (0,)
-
-    def row_rule(self, operands: Operands, index: int) -> RowRule:
-        if index != 0:
-            return ALL_ROWS
-        size = operands.input(1).shape[1]
-        return sliding(size, stride=self.stride[0], dilation=self.dilation[0], before=self.padding.top)
-
-    def column_rule(self, operands: Operands, index: int) -> RowRule:
-        if index != 0:
-            return ALL_ROWS
-        size = operands.input(1).shape[2]
-        return sliding(size, stride=self.stride[1], dilation=self.dilation[1], before=self.padding.left)
+        image, weights = image_shape(inputs[0]), image_shape(inputs[1])
+        return ((image[0], *self.output_image(image, weights), weights[0]),)
 
     def macs(self, operands: Operands) -> int:
-        _, kh, kw, depth = operands.input(1).shape
-        return operands.output.elements * kh * kw * depth
+        _, rows, columns, depth = operands.input(1).shape
+        return operands.output.elements * rows * columns * depth
 
     def evaluate(self, operands: Operands, values: tuple[Array | None, ...]) -> tuple[Array, ...]:
-        raise NotImplementedError
+        _, weights, bias = (*values, None)[:3]
+        assert weights is not None
+        # Integers below 2^53 in double precision: the products and their sums are exact, and BLAS is fast.
+        image, kernel = centered(values[0], operands.input(0)).astype(np.float64), weights.astype(np.float64)
+        total = np.zeros(operands.output.shape, np.float64)
+        for row, column, pixels in self.taps(image, operands):
+            total += pixels @ kernel[:, row, column, :].T
+        return self.finish(operands, total.astype(np.int64), bias)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyc.ir import ALL_ROWS, Op, Operands, Tensor
+import numpy as np
+
+from tinyc.ir import ALL_ROWS, Constraint, Op, Operands, Tensor
 from tinyc.ir.op import SAME_INDEX, RowRule
 from tinyc.ir.types import Array, Shape
-from tinyc.ops.attributes import Activation
+from tinyc.ops.attributes import Activation, activation_range
+from tinyc.ops.constraints import BIAS, INT8_X, PER_TENSOR_X, WEIGHTS, WEIGHTS_SYMMETRIC, weights_axis
+from tinyc.ops.scaling import centered, dense_multipliers, requantize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +23,14 @@ class FullyConnected(Op):
     """
 
     kind: ClassVar[str] = "fully_connected"
+    constraints: ClassVar[tuple[Constraint, ...]] = (
+        INT8_X,
+        PER_TENSOR_X,
+        WEIGHTS,
+        WEIGHTS_SYMMETRIC,
+        weights_axis(0),
+        BIAS,
+    )
 
     activation: Activation = Activation.NONE
     keep_dims: bool = False
@@ -50,7 +62,15 @@ class FullyConnected(Op):
         return operands.output.elements * operands.input(1).shape[1]
 
     def evaluate(self, operands: Operands, values: tuple[Array | None, ...]) -> tuple[Array, ...]:
-        raise NotImplementedError
+        _, weights, bias = (*values, None)[:3]
+        assert weights is not None
+        output = operands.output
+        rows = centered(values[0], operands.input(0)).reshape(-1, weights.shape[1])
+        # Integers below 2^53 in double precision: the products and their sums are exact, and BLAS is fast.
+        total = rows.astype(np.float64) @ weights.astype(np.float64).T
+        accumulator = total.astype(np.int64) + (0 if bias is None else bias.astype(np.int64))
+        limits = activation_range(self.activation, output)
+        return (requantize(accumulator, dense_multipliers(operands), output, limits).reshape(output.shape),)
 
 
 def _pixel_by_pixel(operands: Operands) -> bool:

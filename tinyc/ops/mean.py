@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyc.ir import Op, Operands, Tensor
+from tinyc.ir import Constraint, Op, Operands, Tensor
 from tinyc.ir.types import Array, Shape
+from tinyc.ops.constraints import INT8, PER_TENSOR
+from tinyc.ops.scaling import centered, mean_multiplier, store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +17,15 @@ class Mean(Op):
     """Input: x.  `axes` are ascending and not negative."""
 
     kind: ClassVar[str] = "mean"
+    constraints: ClassVar[tuple[Constraint, ...]] = (
+        INT8,
+        PER_TENSOR,
+        Constraint(
+            "a mean is over fewer than 2^23 elements",
+            lambda op, operands: op.count(operands) < 2**23,
+            lambda op, operands: f"{op.count(operands)}",
+        ),
+    )
 
     axes: tuple[int, ...]
     keep_dims: bool = False
@@ -26,4 +38,11 @@ class Mean(Op):
         return (tuple(extent for axis, extent in enumerate(shape) if axis not in self.axes),)
 
     def evaluate(self, operands: Operands, values: tuple[Array | None, ...]) -> tuple[Array, ...]:
-        raise NotImplementedError
+        output = operands.output
+        total = centered(values[0], operands.input(0)).sum(axis=self.axes)
+        scaled = mean_multiplier(operands, self.count(operands)).scale(total) + output.zero_point
+        return (store(scaled, output).reshape(output.shape),)
+
+    def count(self, operands: Operands) -> int:
+        """How many elements each output element is the mean of."""
+        return math.prod(operands.input(0).shape[axis] for axis in self.axes)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyc.ir import Operands
+from tinyc.ir import Constraint, Operands
 from tinyc.ir.types import Array
-from tinyc.ops.attributes import Activation
+from tinyc.ops.attributes import Activation, activation_range
 from tinyc.ops.broadcasting import Broadcasting
+from tinyc.ops.constraints import INT8, PER_TENSOR
+from tinyc.ops.scaling import centered, product_multiplier, store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +18,12 @@ class Mul(Broadcasting):
     """Inputs: a, b."""
 
     kind: ClassVar[str] = "mul"
+    constraints: ClassVar[tuple[Constraint, ...]] = (INT8, PER_TENSOR)
 
     activation: Activation = Activation.NONE
 
     def evaluate(self, operands: Operands, values: tuple[Array | None, ...]) -> tuple[Array, ...]:
-        raise NotImplementedError
+        output = operands.output
+        product = centered(values[0], operands.input(0)) * centered(values[1], operands.input(1))
+        scaled = product_multiplier(operands).scale(product) + output.zero_point
+        return (store(scaled, output, activation_range(self.activation, output)),)

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir import Op, Operands, Tensor
+from tinyc.ir import Constraint, Op, Operands, Tensor
 from tinyc.ir.types import Array, Shape
+from tinyc.ops.constraints import SAME_QUANTIZATION, SAME_TYPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class Pack(Op):
     """Inputs: one or more tensors of one shape.  `axis` (not negative) is the new axis."""
 
     kind: ClassVar[str] = "pack"
+    constraints: ClassVar[tuple[Constraint, ...]] = (SAME_TYPE, SAME_QUANTIZATION)
 
     axis: int
 

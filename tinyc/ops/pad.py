@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyc.ir import ALL_ROWS, Op, Operands, Tensor, Window
+import numpy as np
+
+from tinyc.ir import ALL_ROWS, Constraint, Op, Operands, Tensor, Window
 from tinyc.ir.op import RowRule
 from tinyc.ir.types import Array, Shape
+from tinyc.ops.constraints import SAME_QUANTIZATION, SAME_TYPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +18,15 @@ class Pad(Op):
     """Input: x.  `paddings` holds (before, after) of every axis; `value` is stored, None means the zero point."""
 
     kind: ClassVar[str] = "pad"
+    constraints: ClassVar[tuple[Constraint, ...]] = (
+        SAME_TYPE,
+        SAME_QUANTIZATION,
+        Constraint(
+            "paddings are not negative",
+            lambda op, operands: all(min(pair) >= 0 for pair in op.paddings),
+            lambda op, operands: f"{op.paddings}",
+        ),
+    )
 
     paddings: tuple[tuple[int, int], ...]
     value: int | None = None
@@ -39,4 +51,8 @@ class Pad(Op):
         return Window(a=1, lo_offset=-before, hi_offset=1 - before)
 
     def evaluate(self, operands: Operands, values: tuple[Array | None, ...]) -> tuple[Array, ...]:
-        raise NotImplementedError
+        assert values[0] is not None
+        fill = self.value
+        if fill is None:
+            fill = 0 if operands.output.quantization is None else operands.output.zero_point
+        return (np.pad(values[0], self.paddings, constant_values=fill),)

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from tinyc.ir import Op, Operands, Tensor
+from tinyc.ir import Constraint, Op, Operands, Tensor
 from tinyc.ir.op import RowRule
 from tinyc.ir.types import Shape
 from tinyc.ops.attributes import NO_PADDING, Activation, Padding
+from tinyc.ops.constraints import IMAGE, INT8, PER_TENSOR, SAME_QUANTIZATION, STRIDE
 from tinyc.ops.window import image_shape, output_size, sliding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool2D(Op):
     """Input: image.  `size` and `stride` are (rows, columns); padding holds no values."""
+
+    constraints: ClassVar[tuple[Constraint, ...]] = (
+        INT8,
+        PER_TENSOR,
+        SAME_QUANTIZATION,
+        IMAGE,
+        STRIDE,
+        Constraint(
+            "padding is smaller than the window",
+            lambda op, operands: max(op.padding[:2]) < op.size[0] and max(op.padding[2:]) < op.size[1],
+            lambda op, operands: f"{op.padding} around a window of {op.size}",
+        ),
+    )
 
     size: tuple[int, int]
     stride: tuple[int, int] = (1, 1)

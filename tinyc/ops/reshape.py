@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyc.ir import ALL_ROWS, Op, Operands, Tensor
+from tinyc.ir import ALL_ROWS, Constraint, Op, Operands, Tensor
 from tinyc.ir.op import SAME_INDEX, RowRule
 from tinyc.ir.types import Array, Shape
+from tinyc.ops.constraints import SAME_QUANTIZATION, SAME_TYPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class Reshape(Op):
     """Input: x.  `shape` is complete: no -1."""
 
     kind: ClassVar[str] = "reshape"
+    constraints: ClassVar[tuple[Constraint, ...]] = (SAME_TYPE, SAME_QUANTIZATION)
 
     shape: tuple[int, ...]
 

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyc.ir import Operands
+import numpy as np
+
+from tinyc.ir import Constraint, Operands
 from tinyc.ir.types import Array
+from tinyc.ops.arithmetic import (
+    Integers,
+    quantize_multiplier,
+    rounding_divide_by_pot,
+    saturating_rounding_doubling_high_mul,
+)
+from tinyc.ops.constraints import INT8, PER_TENSOR
 from tinyc.ops.elementwise import Pixelwise
+from tinyc.ops.fixed_point import exp_on_negative_values, reciprocal
+from tinyc.ops.scaling import Multiplier, store
+
+DIFFERENCE_BITS = 5
+"""Differences from the maximum are in Q5.26."""
+ACCUMULATOR_BITS = 12
+"""The sum of exponentials is in Q12.19."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +32,47 @@ class Softmax(Pixelwise):
     """Input: x."""
 
     kind: ClassVar[str] = "softmax"
+    constraints: ClassVar[tuple[Constraint, ...]] = (
+        INT8,
+        PER_TENSOR,
+        Constraint(
+            "the output has scale 1/256 and zero point -128",
+            lambda op, operands: operands.output.scale == 1 / 256 and operands.output.zero_point == -128,
+            lambda op, operands: f"{operands.output.scale:.9g} and {operands.output.zero_point}",
+        ),
+        Constraint(
+            "beta times the input's scale is more than 2^-26",
+            lambda op, operands: op.beta * operands.input(0).scale > 2.0**-26,
+            lambda op, operands: f"{op.beta * operands.input(0).scale:.9g}",
+        ),
+        Constraint(
+            "the last axis has fewer than 4096 elements",
+            lambda op, operands: bool(operands.input(0).shape) and operands.input(0).shape[-1] < 4096,
+            lambda op, operands: f"{operands.input(0).shape}",
+        ),
+    )
 
     beta: float = 1.0
 
     def evaluate(self, operands: Operands, values: tuple[Array | None, ...]) -> tuple[Array, ...]:
-        raise NotImplementedError
+        assert values[0] is not None
+        depth_first = values[0].astype(np.int64)
+        difference = depth_first - depth_first.max(axis=-1, keepdims=True)
+        exponentials = self.exponentials(operands)[-difference]
+        total = rounding_divide_by_pot(exponentials, ACCUMULATOR_BITS).sum(axis=-1, keepdims=True)
+        scale, bits = reciprocal(total, ACCUMULATOR_BITS)
+        share = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(scale, exponentials), bits + 31 - 8)
+        return (store(share + operands.output.dtype.limits[0], operands.output),)
+
+    def exponentials(self, operands: Operands) -> Integers:
+        """exp(-beta * scale * d) in Q0.31 for d = 0 ... 255; 0 where TFLite holds it to be negligible."""
+        multiplier = self.multiplier(operands)
+        steps = -np.arange(256, dtype=np.int64)
+        least = -math.floor((2**DIFFERENCE_BITS - 1) * 2.0 ** (31 - DIFFERENCE_BITS) / 2.0**multiplier.shift)
+        scaled = multiplier.scale(np.maximum(steps, least))
+        return np.where(steps >= least, exp_on_negative_values(scaled, DIFFERENCE_BITS), 0)
+
+    def multiplier(self, operands: Operands) -> Multiplier:
+        """From stored differences to Q5.26."""
+        real = float(np.float32(self.beta)) * operands.input(0).scale * 2.0 ** (31 - DIFFERENCE_BITS)
+        return Multiplier(*quantize_multiplier(min(real, 2.0**31 - 1.0)))

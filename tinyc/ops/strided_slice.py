@@ -7,9 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir import ALL_ROWS, Op, Operands, Tensor, Window
+from tinyc.ir import ALL_ROWS, Constraint, Op, Operands, Tensor, Window
 from tinyc.ir.op import RowRule
 from tinyc.ir.types import Array, Shape
+from tinyc.ops.constraints import SAME_QUANTIZATION, SAME_TYPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class StridedSlice(Op):
     """
 
     kind: ClassVar[str] = "strided_slice"
+    constraints: ClassVar[tuple[Constraint, ...]] = (SAME_TYPE, SAME_QUANTIZATION)
 
     begin: tuple[int, ...]
     end: tuple[int, ...]

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir import ALL_ROWS, Op, Operands, Tensor
+from tinyc.ir import ALL_ROWS, Constraint, Op, Operands, Tensor
 from tinyc.ir.op import SAME_INDEX, RowRule
 from tinyc.ir.types import Array, Shape
+from tinyc.ops.constraints import SAME_QUANTIZATION, SAME_TYPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class Transpose(Op):
     """Input: x.  Output axis i is input axis `permutation[i]`."""
 
     kind: ClassVar[str] = "transpose"
+    constraints: ClassVar[tuple[Constraint, ...]] = (SAME_TYPE, SAME_QUANTIZATION)
 
     permutation: tuple[int, ...]
 

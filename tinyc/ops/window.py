@@ -1,9 +1,19 @@
-"""Windows that slide over an image: their output size, and the rows or columns that one output index needs."""
+"""Windows that slide over an image: their output size, the rows or columns that one output index needs, their pixels."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
 from tinyc.ir import Window
 from tinyc.ir.types import Shape, Tensor
+from tinyc.ops.attributes import Padding
+
+Pixels = npt.NDArray[Any]
+Taps = Iterator[tuple[int, int, Pixels]]
 
 
 def sliding(size: int, *, stride: int, dilation: int = 1, before: int = 0) -> Window:
@@ -25,3 +35,23 @@ def image_shape(tensor: Tensor | None) -> tuple[int, int, int, int]:
     if len(shape) != 4:
         raise ValueError(f"an image has rank 4, the input has shape {shape}")
     return shape[0], shape[1], shape[2], shape[3]
+
+
+def taps(
+    image: Pixels,
+    *,
+    size: tuple[int, int],
+    output: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Padding,
+    dilation: tuple[int, int] = (1, 1),
+    fill: int = 0,
+) -> Taps:
+    """For every tap (row, column), the pixels that all output pixels see under it; `fill` where they are outside."""
+    around = ((0, 0), (padding.top, padding.bottom), (padding.left, padding.right), (0, 0))
+    padded = np.pad(image, around, constant_values=fill)
+    for row in range(size[0]):
+        for column in range(size[1]):
+            y, x = row * dilation[0], column * dilation[1]
+            bottom, right = y + (output[0] - 1) * stride[0] + 1, x + (output[1] - 1) * stride[1] + 1
+            yield row, column, padded[:, y : bottom : stride[0], x : right : stride[1], :]
