@@ -88,5 +88,7 @@ def test_only_the_command_line_prints_or_exits(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_every_module_says_its_part_and_none_is_called_utils(path: Path) -> None:
-    assert ast.get_docstring(ast.parse((PACKAGE / path).read_text())), "a module opens with two or three lines on its part"
+    assert ast.get_docstring(ast.parse((PACKAGE / path).read_text())), (
+        "a module opens with two or three lines on its part"
+    )
     assert path.stem not in ("utils", "helpers", "common", "misc")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from tinyc.build import Target, build
 from tinyc.emit import SourceTree, emit
 from tinyc.errors import DoesNotFit, UsageError
 from tinyc.frontends import tflite
-from tinyc.ir import Graph
+from tinyc.ir import Graph, Tensor
 from tinyc.kernels.contract import Isa
 from tinyc.lower import Program, lower
 from tinyc.oracle.tflite import open_witness
 from tinyc.passes import quantized_boundary, rewrite
 from tinyc.plan import make_plan
-from tinyc.report import Analysis, Model, Report, Seconds
+from tinyc.report import Analysis, Inputs, Model, Report, Seconds
 from tinyc.report.compare import Sample, check, make_samples
 from tinyc.run import run
 
@@ -75,16 +75,16 @@ def deploy(
     options: Options,
     progress: Progress,
     directory: Path | None = None,
-    samples: tuple[Sample, ...] | None = None,
+    inputs: Inputs | None = None,
 ) -> Report:
     """Everything: build for the board, run on a target, compare every value; firmware is left in `directory`, if given.
 
-    `samples` are stored input values; by default random and edge ones.
+    `inputs` are the user's own; by default random and edge ones are made.
     """
     if directory is None:
         with tempfile.TemporaryDirectory(prefix="tinyc-") as scratch:
             return deploy(
-                path, board=board, on=on, options=options, progress=progress, directory=Path(scratch), samples=samples
+                path, board=board, on=on, options=options, progress=progress, directory=Path(scratch), inputs=inputs
             )
     analysis = analyze(path, board=board, options=options, progress=progress)
     assert analysis.board is not None
@@ -98,7 +98,7 @@ def deploy(
 
     progress("running")
     ports = [port.tensor for port in analysis.program.inputs]
-    chosen = samples if samples is not None else make_samples(ports, count=options.samples, seed=options.seed)
+    chosen = _samples(ports, options, inputs)
     result = run(firmware, chosen, probe=True, profile=options.profile, progress=progress)
     progress("comparing")
     compared = check(
@@ -117,6 +117,10 @@ def deploy(
         samples=len(chosen),
         seconds=replace(analysis.seconds, build=built - started, run=finished - built),
     )
+
+
+def _samples(ports: Sequence[Tensor], options: Options, inputs: Inputs | None) -> tuple[Sample, ...]:
+    return make_samples(ports, count=options.samples, seed=options.seed) if inputs is None else inputs.samples(ports)
 
 
 def _with_io(graph: Graph, io: str) -> Graph:
@@ -145,9 +149,9 @@ def _require_fit(analysis: Analysis, options: Options) -> None:
             hint="Choose a board with more SRAM.",
         )
     flash = sum(constant.data.size * 1 for constant in program.constants if constant.c_type == "int8_t")
-    if flash > board.flash_bytes:
+    if flash > board.flash.bytes:
         raise DoesNotFit(
-            f"{name} on {board.name}: its weights need {flash:,} B of flash, the board has {board.flash_bytes:,} B."
+            f"{name} on {board.name}: its weights need {flash:,} B of flash, the board has {board.flash.bytes:,} B."
         )
 
 

@@ -1,0 +1,348 @@
+"""The command line: the only place that prints or exits.
+
+Exit codes: 0 done and equal; 1 outputs differ; 2 usage; 3 model invalid or unsupported; 4 does not fit the board; 5 a tool is missing;
+6 the target faulted or timed out; 70 a bug of tinyc; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from threading import Timer
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console, RenderableType
+
+from tinyc import __version__
+from tinyc.errors import OutputsDiffer, TinycError, UsageError
+
+if TYPE_CHECKING:
+    from tinyc.pipeline import Options
+    from tinyc.report import Inputs, Report
+
+BUG_EXIT_CODE = 70
+INTERRUPTED_EXIT_CODE = 130
+BROKEN_PIPE_EXIT_CODE = 141
+QUIET_SECONDS = 2.0
+"""A command says what it is doing once it has taken this long."""
+
+
+class Bytes(click.ParamType):
+    """A size: 65536, 64k or 64K (1024 each), 1M."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+)([kKmM]?)", value.strip())
+        if match is None or int(match[1]) == 0:
+            self.fail(f"{value!r} is not a size; write 65536, 64k or 1M", param, ctx)
+        return int(match[1]) * {"": 1, "k": 1024, "m": 1024**2}[match[2].lower()]
+
+
+def main() -> None:
+    """The entry point of the `tinyc` command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """One command, errors turned into one sentence on stderr; returns the exit code."""
+    try:
+        return int(tinyc.main(args=list(arguments), prog_name="tinyc", standalone_mode=False) or 0)
+    except click.exceptions.Exit as exit_request:
+        return exit_request.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted")
+        return INTERRUPTED_EXIT_CODE
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "tinyc"
+        _say(f"{_sentence(error.format_message())} See {command} --help.")
+        return UsageError.exit_code
+    except click.ClickException as error:
+        _say(_sentence(error.format_message()))
+        return UsageError.exit_code
+    except TinycError as error:
+        _debug()
+        _say(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE_EXIT_CODE
+    except OSError as error:
+        _debug()
+        _say(f"{error.filename or 'input or output'}: {error.strerror or error}.")
+        return UsageError.exit_code
+    except Exception as error:
+        _debug()
+        summary = " ".join(f"{type(error).__name__}: {error}".split())
+        _say(f"bug: {summary} Please report it with what the same command prints under TINYC_DEBUG=1.")
+        return BUG_EXIT_CODE
+
+
+def _say(sentence: str) -> None:
+    click.echo(f"tinyc: {sentence}", err=True)
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _debug() -> None:
+    if os.environ.get("TINYC_DEBUG"):
+        traceback.print_exc()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, "--version", message="tinyc %(version)s")
+def tinyc() -> None:
+    """Compile a trained, quantized model to microcontroller firmware, and prove the firmware equal to the model."""
+
+
+MODEL = click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+JSON = click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, allow_dash=True), help="Write the report here; - is stdout."
+)
+FORCE = click.option("--force", is_flag=True, help="Replace the --out folder even if tinyc did not make it.")
+PLANNING = (
+    click.option("--ram", type=Bytes(), help="Use at most this much SRAM, stack and static data included: 65536, 64k."),
+    click.option(
+        "--schedule", type=click.Choice(["auto", "layers", "patches", "stream"]), default="auto", show_default=True
+    ),
+    click.option("--input", type=click.Choice(["whole", "rows"]), default="whole", show_default=True),
+    click.option(
+        "--io",
+        type=click.Choice(["quantized", "model"]),
+        default="quantized",
+        show_default=True,
+        help="Drop a float model boundary and convert on the host, or keep it.",
+    ),
+    click.option("--optimize", type=click.Choice(["speed", "size"]), default="speed", show_default=True),
+)
+RUNNING = (
+    click.option("--on", default="qemu", show_default=True, help="Where to run: qemu, or host (this computer)."),
+    click.option("--samples", type=click.IntRange(min=1), default=8, show_default=True, help="How many inputs to run."),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random inputs."),
+    click.option(
+        "--inputs",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Real inputs, samples first: .npy, or .npz with an array per input and, to be scored, 'labels'.",
+    ),
+    click.option("--profile", is_flag=True, help="Count the instructions of every layer."),
+)
+
+
+def _with(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    def decorate(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+@tinyc.command()
+@MODEL
+@click.option("--board", required=True, help="The board to deploy to; tinyc boards lists them.")
+@_with(PLANNING)
+@_with(RUNNING)
+@click.option("--out", type=click.Path(path_type=Path), help="Keep sources, .elf, .bin and report in this folder.")
+@FORCE
+@JSON
+def deploy(
+    model: Path, board: str, on: str, out: Path | None, force: bool, json_file: Path | None, **chosen: Any
+) -> int:
+    """Compile MODEL, build the board's firmware, run it and compare it with the reference."""
+    from tinyc import pipeline
+
+    _check_outputs(json_file, out, force=force)
+    inputs = _inputs(chosen)
+    with _folder(out, force=force) as folder, _progress() as progress:
+        report = pipeline.deploy(
+            model, board=board, on=on, options=_options(chosen), progress=progress, directory=folder, inputs=inputs
+        )
+        _keep_report(report, folder)
+    return _finish(report, inputs, json_file)
+
+
+@tinyc.command()
+@MODEL
+@click.option("--board", required=True, help="The board to run for; tinyc boards lists them.")
+@_with(PLANNING)
+@_with(RUNNING)
+@JSON
+def validate(model: Path, board: str, on: str, json_file: Path | None, **chosen: Any) -> int:
+    """Run MODEL for a board and compare every value with the reference; keep nothing."""
+    from tinyc import pipeline
+
+    _check_outputs(json_file, None, force=False)
+    inputs = _inputs(chosen)
+    with _progress() as progress:
+        report = pipeline.deploy(model, board=board, on=on, options=_options(chosen), progress=progress, inputs=inputs)
+    return _finish(report, inputs, json_file)
+
+
+@tinyc.command()
+@MODEL
+@click.option("--board", help="The board to plan for; without it, the table says which boards have room.")
+@_with(PLANNING)
+@JSON
+def analyze(model: Path, board: str | None, json_file: Path | None, **chosen: Any) -> int:
+    """Plan MODEL's memory and list its layers; build nothing."""
+    from tinyc import pipeline
+    from tinyc.report import analysis_tables, to_json
+
+    _check_outputs(json_file, None, force=False)
+    with _progress() as progress:
+        analysis = pipeline.analyze(model, board=board, options=_options(chosen), progress=progress)
+    _print(json_file, to_json(analysis), analysis_tables(analysis))
+    return 0
+
+
+@tinyc.command("compile")
+@MODEL
+@click.option("--board", required=True, help="The board to compile for; tinyc boards lists them.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder for the C sources.")
+@_with(PLANNING)
+@FORCE
+def compile_(model: Path, board: str, out: Path, force: bool, **chosen: Any) -> int:
+    """Write MODEL as C sources that any C99 compiler takes."""
+    from tinyc import pipeline
+    from tinyc.report import source_table
+
+    _check_outputs(None, out, force=force)
+    with _folder(out, force=force) as folder, _progress() as progress:
+        assert folder is not None
+        tree = pipeline.compile_model(model, board=board, options=_options(chosen), progress=progress)
+        for name, text in tree.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+    _show(source_table(tree, out))
+    return 0
+
+
+@tinyc.command()
+def boards() -> int:
+    """List the boards."""
+    from tinyc.report import boards_table
+
+    _show(boards_table())
+    return 0
+
+
+@tinyc.command()
+def ops() -> int:
+    """List the operators and what is asked of them."""
+    from tinyc.report import ops_table
+
+    _show(ops_table())
+    return 0
+
+
+@tinyc.command()
+def doctor() -> int:
+    """List the tools tinyc uses, where they are, and how to install what is missing."""
+    from tinyc.report import tools_report
+
+    complete, table = tools_report()
+    _show(table)
+    return 0 if complete else 5
+
+
+def _options(chosen: dict[str, Any]) -> Options:
+    from tinyc.pipeline import Options
+
+    return Options(**chosen)
+
+
+def _inputs(chosen: dict[str, Any]) -> Inputs | None:
+    """The user's own inputs, as many as `--samples` asks for, or None."""
+    from tinyc.report import read_inputs
+
+    path = chosen.pop("inputs")
+    return None if path is None else read_inputs(path, limit=chosen["samples"])
+
+
+def _check_outputs(json_file: Path | None, out: Path | None, *, force: bool) -> None:
+    """Refuse what cannot be written before any work is done."""
+    from tinyc.report.write import check_file, check_folder
+
+    if json_file is not None and str(json_file) != "-":
+        check_file(json_file)
+    if out is not None:
+        check_folder(out, force=force)
+
+
+@contextmanager
+def _folder(out: Path | None, *, force: bool) -> Iterator[Path | None]:
+    from tinyc.report.write import output_folder
+
+    with nullcontext() if out is None else output_folder(out, force=force) as folder:
+        yield folder
+
+
+def _keep_report(report: Report, folder: Path | None) -> None:
+    from tinyc.report import json_text, to_json
+    from tinyc.report.write import write_file
+
+    if folder is not None:
+        write_file(folder / "report.json", json_text(to_json(report)))
+
+
+def _finish(report: Report, inputs: Inputs | None, json_file: Path | None) -> int:
+    """Print the report; OutputsDiffer where the comparison failed."""
+    from tinyc.report import difference, report_tables, to_json
+
+    _print(json_file, to_json(report, inputs=inputs), report_tables(report, inputs=inputs))
+    if not report.check.equal:
+        raise OutputsDiffer(difference(report))
+    return 0
+
+
+def _print(json_file: Path | None, document: dict[str, Any], tables: Sequence[RenderableType]) -> None:
+    from tinyc.report import json_text
+    from tinyc.report.write import write_file
+
+    if json_file is not None and str(json_file) == "-":
+        click.echo(json_text(document), nl=False)
+        return
+    if json_file is not None:
+        write_file(json_file, json_text(document))
+    _show(*tables)
+
+
+def _show(*parts: RenderableType) -> None:
+    """To a terminal in colour and to its width, to a pipe as plain text."""
+    from tinyc.report import plain_text
+
+    if sys.stdout.isatty():
+        console = Console()
+        for part in parts:
+            console.print(part)
+    else:
+        click.echo("\n".join(plain_text(part) for part in parts), nl=False)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """A status line on a terminal's stderr, from the time the command has taken two seconds; elsewhere silence."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda message: None
+        return
+    status = console.status("starting")
+    timer = Timer(QUIET_SECONDS, status.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield status.update
+    finally:
+        timer.cancel()
+        status.stop()

@@ -1,0 +1,140 @@
+"""A report as JSON; design.md section 9 fixes the keys, more may be added, none renamed.
+
+What a command did not do is null: `analyze` has no `run`, no `check` and no code size.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from tinyc.board import Board
+from tinyc.plan.plan import layer_by_layer_bytes
+from tinyc.report.inputs import Inputs
+from tinyc.report.predictions import predictions
+from tinyc.report.report import Analysis, Report, Seconds
+
+Document = dict[str, Any]
+
+
+def to_json(subject: Analysis | Report, *, inputs: Inputs | None = None) -> Document:
+    """The document of an analysis or of a whole deployment."""
+    if isinstance(subject, Analysis):
+        return _analysis(subject) | {"run": None, "check": None, "seconds": _seconds(subject.seconds)}
+    document = _analysis(subject.analysis)
+    document["memory"] |= _measured_memory(subject)
+    document["flash"] = _flash(subject)
+    document["run"] = _run(subject)
+    document["check"] = asdict(subject.check)
+    counts = subject.result.layer_instructions
+    for row in document["layers"]:
+        row["instructions"] = None if counts is None else counts[row["index"]]
+    document["predictions"] = [asdict(prediction) for prediction in predictions(subject, inputs)]
+    document["seconds"] = _seconds(subject.seconds)
+    return document
+
+
+def json_text(document: Document) -> str:
+    """The document as readable JSON, ending in a newline."""
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def _analysis(analysis: Analysis) -> Document:
+    program, model = analysis.program, analysis.model
+    placement = program.plan.placement
+    stack = max((layer.kernel.stack for layer in program.layers), default=0)
+    return {
+        "model": {
+            "file": model.path.name,
+            "sha256": model.sha256,
+            "format": model.format,
+            "io": analysis.io,
+            "macs": model.graph.macs(),
+            "macs_executed": sum(layer.macs for layer in program.layers),
+        },
+        "board": None if analysis.board is None else _board(analysis.board),
+        "memory": {
+            "arena_bytes": program.arena_bytes,
+            "stack_bytes": stack,
+            "static_bytes": 0,
+            "peak_sram_bytes": program.arena_bytes + stack,
+            "lower_bound_bytes": placement.lower_bound,
+            "placement_optimal": placement.optimal,
+            "search_exhaustive": False,
+            "layers_arena_bytes": layer_by_layer_bytes(program.plan.graph),
+        },
+        "schedule": {
+            "mode": "layers",
+            "input": "whole",
+            "regions": 0,
+            "extra_macs": 0,
+            "pareto": [{"arena_bytes": program.arena_bytes, "extra_macs_ratio": 0.0}],
+        },
+        "flash": {"weights_bytes": weights_bytes(analysis), "code_bytes": None, "total_bytes": None},
+        "layers": [
+            {
+                "index": layer.index,
+                "name": layer.name,
+                "op": layer.op,
+                "kernel": layer.kernel.name,
+                "macs": layer.macs,
+                "instructions": None,
+                "arena_live_bytes": layer.arena_live_bytes,
+            }
+            for layer in program.layers
+        ],
+    }
+
+
+def weights_bytes(analysis: Analysis) -> int:
+    """The constants of the program as C lays them out."""
+    return sum(constant.data.nbytes for constant in analysis.program.constants)
+
+
+def _board(board: Board) -> Document:
+    return {
+        "name": board.name,
+        "core": board.core,
+        "clock_hz": board.clock_hz,
+        "sram_bytes": board.sram_bytes,
+        "flash_bytes": board.flash.bytes,
+    }
+
+
+def _measured_memory(report: Report) -> Document:
+    arena, stack = report.analysis.program.arena_bytes, report.result.stack_used_bytes
+    static = report.firmware.static_bytes
+    return {"stack_bytes": stack, "static_bytes": static, "peak_sram_bytes": arena + stack + static}
+
+
+def _flash(report: Report) -> Document:
+    weights, code = report.firmware.weights_bytes, report.firmware.code_bytes
+    return {
+        "weights_bytes": weights,
+        "code_bytes": code,
+        "total_bytes": weights + code,
+        "harness_bytes": report.firmware.harness_bytes,
+    }
+
+
+def _run(report: Report) -> Document:
+    result = report.result
+    return {
+        "target": report.firmware.target.value,
+        "machine": result.machine,
+        "stand_in": result.stand_in,
+        "samples": report.samples,
+        "instructions": result.instructions,
+        "stack_used_bytes": result.stack_used_bytes,
+        "arena_used_bytes": result.arena_used_bytes,
+    }
+
+
+def _seconds(seconds: Seconds) -> Document:
+    return {
+        "analyze": round(seconds.analyze, 3),
+        "build": round(seconds.build, 3),
+        "run": round(seconds.run, 3),
+        "total": round(seconds.total, 3),
+    }

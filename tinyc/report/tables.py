@@ -1,0 +1,274 @@
+"""Reports for people, as rich renderables without box drawing, so that a terminal and a pipe show the same text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tinyc import board as board_catalogue
+from tinyc.board import Board
+from tinyc.build.tools import tools
+from tinyc.emit import SourceTree
+from tinyc.ops import ALL
+from tinyc.report.document import to_json, weights_bytes
+from tinyc.report.inputs import Inputs
+from tinyc.report.predictions import Prediction, predictions
+from tinyc.report.report import Analysis, Report
+
+PLAIN_WIDTH = 140
+SHOWN_PREDICTIONS = 20
+Fact = tuple[str, str, str]
+
+
+def plain_text(part: RenderableType) -> str:
+    """What a pipe gets: no colour, no trailing blanks."""
+    buffer = io.StringIO()
+    Console(file=buffer, width=PLAIN_WIDTH, color_system=None, highlight=False).print(
+        part, soft_wrap=isinstance(part, str)
+    )
+    return "".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines())
+
+
+def report_tables(report: Report, *, inputs: Inputs | None = None) -> tuple[RenderableType, ...]:
+    """A deployment: model and board, memory, flash, run, check; layers where they were counted; predictions on real inputs."""
+    analysis, document = report.analysis, to_json(report)
+    counted = report.result.layer_instructions is not None
+    parts: list[RenderableType] = [
+        _heading(analysis),
+        _facts("Memory", _memory(document, analysis.board)),
+        _facts("Flash", _flash(document, analysis.board)),
+        _facts("Run", _run(report)),
+        *([_layers(document["layers"], document["run"]["instructions"])] if counted else []),
+        *_predicted(predictions(report, inputs)),
+        _facts("Check", _check(report)),
+    ]
+    return tuple(parts)
+
+
+def analysis_tables(analysis: Analysis) -> tuple[RenderableType, ...]:
+    """A plan: memory, layers, and the boards that have room for it."""
+    document = to_json(analysis)
+    return (
+        _heading(analysis),
+        _facts("Memory", _memory(document, analysis.board)),
+        _facts(
+            "Flash", [("weights", f"{weights_bytes(analysis):,}", "bytes; the code's size is known once it is built")]
+        ),
+        _layers(document["layers"], None),
+        _room(analysis),
+    )
+
+
+def difference(report: Report) -> str:
+    """The sentence for outputs that differ: where, how much, and the first of them."""
+    check, analysis = report.check, report.analysis
+    board = "" if analysis.board is None else f" on {analysis.board.name}"
+    return (
+        f"{analysis.model.path.name}{board}: {check.mismatches:,} of {check.values:,} values and {check.row_mismatches:,} of "
+        f"{check.tensor_rows:,} rows differ from the reference, by up to {check.max_abs_difference:g}; first: {check.first}. "
+        "This is a bug of tinyc: please report it with the model."
+    )
+
+
+def source_table(tree: SourceTree, folder: object) -> RenderableType:
+    """The files of a source tree."""
+    table = _table(f"{folder}", right=("bytes",))
+    for name, text in sorted(tree.files.items()):
+        table.add_row(name, f"{len(text.encode()):,}")
+    program = tree.program
+    use = f"Give {program.prefix}_init() an arena of {program.arena_bytes:,} bytes, aligned by {program.arena_align}."
+    return Group(table, Text(use), Text(""))
+
+
+def boards_table() -> RenderableType:
+    """Every board."""
+    table = _table("board", "", "core", right=("MHz", "SRAM", "flash"), after=("runs on",))
+    for name in board_catalogue.names():
+        board = board_catalogue.load(name)
+        stand_in = f" (stands in: same core, {board.name}'s memory sizes)" if board.stand_in else ""
+        where = "this computer" if board.is_host else f"QEMU {board.machine}{stand_in}"
+        clock = f"{board.clock_hz // 1_000_000}" if board.clock_hz else "-"
+        sizes = ("-", "-") if board.is_host else (_k(board.sram_bytes), _k(board.flash.bytes))
+        table.add_row(board.name, board.title, board.core, clock, *sizes, where)
+    return table
+
+
+def ops_table() -> RenderableType:
+    """Every operator, each constraint a line."""
+    lines = []
+    for op in ALL:
+        lines.append(Text(op.kind, style="bold"))
+        lines += [Text(f"  {constraint.sentence}") for constraint in op.constraints]
+    return Group(*lines)
+
+
+def tools_report() -> tuple[bool, RenderableType]:
+    """Whether every tool is there, and where each is or how to get it."""
+    table = _table("tool", "version", "needed for", "where, or how to get it")
+    found = tools()
+    for tool in found:
+        place = str(tool.path) if tool.path else f"missing: {tool.install_command}"
+        table.add_row(tool.name, tool.version or "-", tool.needed_for, place)
+    return all(tool.path for tool in found), table
+
+
+def _heading(analysis: Analysis) -> RenderableType:
+    model, program = analysis.model, analysis.program
+    executed = sum(layer.macs for layer in program.layers)
+    macs = model.graph.macs()
+    work = f"{macs / 1e6:.3g} M multiply-accumulates" + (
+        f" ({executed / 1e6:.3g} M executed)" if executed != macs else ""
+    )
+    lines = [Text.assemble((model.path.name, "bold"), f"  {model.format}, {len(program.layers)} layers, {work}")]
+    board = analysis.board
+    if board is not None and not board.is_host:
+        sizes = f"{board.clock_hz // 1_000_000} MHz, {_k(board.sram_bytes)} SRAM, {_k(board.flash.bytes)} flash"
+        lines.append(Text.assemble((board.name, "bold"), f"  {board.title}, {board.core}, {sizes}"))
+    elif board is not None:
+        lines.append(Text.assemble((board.name, "bold"), f"  {board.title}"))
+    return Group(*lines, Text(""))
+
+
+def _memory(document: dict[str, dict[str, int]], board: Board | None) -> Iterable[Fact]:
+    memory = document["memory"]
+    optimal = "the smallest possible for this schedule" if memory["placement_optimal"] else "not proven smallest"
+    peak = memory["peak_sram_bytes"]
+    yield "arena", f"{memory['arena_bytes']:,}", f"{optimal}; lower bound {memory['lower_bound_bytes']:,}"
+    yield "stack", f"{memory['stack_bytes']:,}", "measured" if document["run"] else "of the deepest kernel"
+    yield "static", f"{memory['static_bytes']:,}", ""
+    share = (
+        "" if board is None or board.is_host else f"{peak / board.sram_bytes:.1%} of the board's {board.sram_bytes:,}"
+    )
+    yield "peak SRAM", f"{peak:,}", share
+    yield (
+        "layer by layer",
+        f"{memory['layers_arena_bytes']:,}",
+        "the arena that plain execution without overlap would need",
+    )
+
+
+def _flash(document: dict[str, dict[str, int]], board: Board | None) -> Iterable[Fact]:
+    flash = document["flash"]
+    total = flash["total_bytes"]
+    yield "weights", f"{flash['weights_bytes']:,}", ""
+    yield "code", f"{flash['code_bytes']:,}", ""
+    share = (
+        ""
+        if board is None or board.is_host
+        else f"{total / board.flash.bytes:.1%} of the board's {board.flash.bytes:,}"
+    )
+    yield "total", f"{total:,}", share
+
+
+def _run(report: Report) -> Iterable[Fact]:
+    result, analysis = report.result, report.analysis
+    where = f"{report.firmware.target.value} {result.machine}"
+    if result.stand_in and analysis.board is not None:
+        where += (
+            f", the stand-in for {analysis.board.name}: same core, same model objects, memory limited to the board's"
+        )
+    yield "target", "", where
+    if result.instructions:
+        macs = analysis.model.graph.macs()
+        per_mac = (
+            f"one inference; {result.instructions / macs:.2f} per multiply-accumulate" if macs else "one inference"
+        )
+        yield "instructions", f"{result.instructions:,}", per_mac
+    yield "stack used", f"{result.stack_used_bytes:,}", "bytes, high-water mark"
+    yield "arena used", f"{result.arena_used_bytes:,}", "bytes, high-water mark"
+
+
+def _check(report: Report) -> Iterable[Fact]:
+    check = report.check
+    verdict = "equal" if check.equal else f"{check.mismatches:,} DIFFER, by up to {check.max_abs_difference:g}"
+    rows = "equal" if not check.row_mismatches else f"{check.row_mismatches:,} DIFFER"
+    yield "reference", "", check.oracle
+    yield "witness", "", check.witness if not check.witness_note else f"{check.witness} ({check.witness_note})".strip()
+    yield "values", f"{check.values:,}", f"{verdict}, over {report.samples} samples"
+    yield "tensor rows", f"{check.tensor_rows:,}", f"{rows}, of {check.tensors} tensors"
+
+
+def _layers(rows: Sequence[dict[str, object]], total: int | None) -> RenderableType:
+    """One line a layer; with instructions, their share and how many per multiply-accumulate."""
+    counted = total is not None
+    columns = ("MACs", *(("instructions", "share", "per MAC") if counted else ()), "arena live")
+    table = _table("layer", "op", "kernel", right=columns, after=("name",))
+    for row in rows:
+        index, macs, count, live = (row[key] for key in ("index", "macs", "instructions", "arena_live_bytes"))
+        assert isinstance(macs, int)
+        cells = [f"{macs:,}" if macs else "-"]
+        if counted and isinstance(count, int) and total:
+            cells += [f"{count:,}", f"{count / total:.1%}", f"{count / macs:.2f}" if macs else "-"]
+        table.add_row(f"{index}", str(row["op"]), str(row["kernel"]), *cells, f"{live:,}", _short(str(row["name"])))
+    return Group(table, Text(""))
+
+
+def _room(analysis: Analysis) -> RenderableType:
+    """Which boards have SRAM for the arena and flash for the weights."""
+    table = _table("board", right=("SRAM left", "flash left"), after=("",))
+    arena, weights = analysis.program.arena_bytes, weights_bytes(analysis)
+    for name in board_catalogue.names():
+        board = board_catalogue.load(name)
+        if board.is_host:
+            continue
+        sram, flash = board.bank("arena").bytes - arena, board.flash.bytes - weights
+        table.add_row(board.name, f"{sram:,}", f"{flash:,}", "fits" if min(sram, flash) >= 0 else "does not fit")
+    return Group(table, Text(""))
+
+
+def _predicted(found: Sequence[Prediction]) -> Iterable[RenderableType]:
+    if not found:
+        return
+    labelled = [prediction for prediction in found if prediction.label is not None]
+    table = _table(
+        right=("sample", "predicted", "score", *(("label",) if labelled else ())), after=("",) if labelled else ()
+    )
+    for prediction in found[:SHOWN_PREDICTIONS]:
+        cells = [f"{prediction.sample}", f"{prediction.predicted}", f"{prediction.score:.3f}"]
+        if labelled:
+            cells += [f"{prediction.label}", "" if prediction.label == prediction.predicted else "wrong"]
+        table.add_row(*cells)
+    yield table
+    hidden = len(found) - SHOWN_PREDICTIONS
+    if hidden > 0:
+        yield Text(f"and {hidden} more")
+    if labelled:
+        right = sum(prediction.label == prediction.predicted for prediction in labelled)
+        yield Text(f"{right} of {len(labelled)} right ({right / len(labelled):.1%})")
+    yield Text("")
+
+
+def _facts(title: str, facts: Iterable[Fact]) -> RenderableType:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(no_wrap=True, min_width=16)
+    table.add_column(justify="right", no_wrap=True, min_width=12)
+    table.add_column(style="dim")
+    for name, value, note in facts:
+        if value or note:
+            table.add_row(f"  {name}", value, note) if value else table.add_row(f"  {name}", "", note)
+    return Group(Text(title, style="bold"), table, Text(""))
+
+
+def _table(*left: str, right: Sequence[str] = (), after: Sequence[str] = ()) -> Table:
+    """A table without lines: text columns, number columns, text columns."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for name in left:
+        table.add_column(name, no_wrap=True)
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in after:
+        table.add_column(name)
+    return table
+
+
+def _k(size: int) -> str:
+    return f"{size // 1024:,} K"
+
+
+def _short(name: str) -> str:
+    """A tensor name's last 48 characters: converters write whole paths."""
+    return name if len(name) <= 48 else f"...{name[-45:]}"
