@@ -1,0 +1,119 @@
+"""The witness of a .tflite model: tflite-runtime 2.14 with its reference kernels, where it is installed and runs the model.
+
+Decision: it confirms numpy and never overrules it.  Because: its wheels end with Python 3.11, and it has faults of its own,
+each a row of FAULTS with a test that shows it.  Rejected: its default kernels and newer runtimes, which round otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyc.ir import Graph, Op, Operands, Operation
+from tinyc.ir.types import Array
+from tinyc.ops import FullyConnected
+
+NAME = "tflite-runtime {version}, reference kernels"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An operator that the witness computes wrongly: `sentence` says how, `applies` where."""
+
+    sentence: str
+    applies: Callable[[Op, Operands], bool]
+
+
+def _is_per_channel_dense_of_rank_3(op: Op, operands: Operands) -> bool:
+    if not isinstance(op, FullyConnected) or len(operands.input(0).shape) < 3:
+        return False
+    quantization = operands.input(1).quantization
+    return quantization is not None and len(quantization.scales) > 1
+
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        "FULLY_CONNECTED with one weight scale a channel on an input of rank 3 or more takes scales of the wrong channels",
+        _is_per_channel_dense_of_rank_3,
+    ),
+)
+"""What is known to be wrong in tflite-runtime 2.14's reference kernels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """A runtime with a model in it: `name` is empty and `note` says why where there is none."""
+
+    name: str = ""
+    note: str = ""
+    interpreter: Any = field(default=None, repr=False, compare=False)
+
+    def run(self, inputs: Sequence[Array]) -> tuple[Array, ...] | None:
+        """The stored outputs, or None where nobody can testify."""
+        if self.interpreter is None:
+            return None
+        _invoke(self.interpreter, inputs)
+        return tuple(_stored(self.interpreter, detail) for detail in self.interpreter.get_output_details())
+
+    def tensors(self, inputs: Sequence[Array]) -> Mapping[int, Array]:
+        """The stored value of every tensor that has one, by its index in the model file."""
+        if self.interpreter is None:
+            return {}
+        _invoke(self.interpreter, inputs)
+        return dict(_readable(self.interpreter))
+
+
+def open_witness(path: Path, graph: Graph | None = None) -> Witness:
+    """The witness of the model file at `path`; with the imported `graph`, none where a known fault would show."""
+    try:
+        import tflite_runtime
+        from tflite_runtime.interpreter import Interpreter, OpResolverType
+    except ImportError:
+        return Witness(note="tflite-runtime is not installed (it needs Python 3.11 or older)")
+    known = [] if graph is None else [fault for _, fault in faults(graph)]
+    if known:
+        return Witness(note=f"tflite-runtime is known to be wrong here: {known[0].sentence}")
+    try:
+        interpreter = Interpreter(
+            model_path=str(path),
+            experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+            experimental_preserve_all_tensors=True,
+        )
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as refusal:
+        return Witness(note=f"tflite-runtime refuses the model: {_first_line(refusal)}")
+    return Witness(name=NAME.format(version=tflite_runtime.__version__), interpreter=interpreter)
+
+
+def faults(graph: Graph) -> Iterator[tuple[Operation, Fault]]:
+    """The operations of `graph` that the witness is known to compute wrongly."""
+    for operation in graph.operations:
+        operands = graph.operands(operation)
+        yield from ((operation, fault) for fault in FAULTS if fault.applies(operation.op, operands))
+
+
+def _invoke(interpreter: Any, inputs: Sequence[Array]) -> None:
+    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
+        interpreter.set_tensor(detail["index"], value.reshape(detail["shape"]))
+    interpreter.invoke()
+
+
+def _stored(interpreter: Any, detail: Mapping[str, Any]) -> Array:
+    value: Array = interpreter.get_tensor(detail["index"])
+    return value
+
+
+def _readable(interpreter: Any) -> Iterator[tuple[int, Array]]:
+    for detail in interpreter.get_tensor_details():
+        try:
+            yield int(detail["index"]), np.array(_stored(interpreter, detail))
+        except ValueError:
+            continue  # a tensor that no operator touched has no memory
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
