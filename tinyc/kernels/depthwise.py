@@ -7,8 +7,9 @@ import numpy as np
 from tinyc.ir import Op, Operands
 from tinyc.ir.types import DType
 from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, Strides
-from tinyc.kernels.requantize import bias_values, factors, general
+from tinyc.kernels.requantize import bias_values
 from tinyc.ops import DepthwiseConv2D, activation_range
+from tinyc.ops.scaling import convolution_multipliers
 
 
 def _accepts(op: Op, operands: Operands) -> bool:
@@ -45,13 +46,9 @@ def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
 
 
 def _requantization(operands: Operands) -> CArray:
-    weights, output = operands.input(1), operands.output
-    assert weights.quantization is not None
-    outputs = output.hwc[2]
-    scales = weights.quantization.scales
-    scales = scales * outputs if len(scales) == 1 else scales
-    by = factors([operands.input(0).scale * scale / output.scale for scale in scales])
-    return general(bias_values(operands, outputs), by)
+    multipliers = convolution_multipliers(operands)
+    rows = [(bias, *by) for bias, by in zip(bias_values(operands, len(multipliers)), multipliers, strict=True)]
+    return CArray(c_type="tinyc_requantization", data=np.array(rows, np.int32))
 
 
 def _scalar_cost(op: Op, operands: Operands) -> int:

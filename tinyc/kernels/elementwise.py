@@ -6,9 +6,7 @@ from tinyc.ir import ALL_ROWS, Op, Operands
 from tinyc.ir.types import DType
 from tinyc.kernels.contract import Bound, Extent, Isa, Kernel, Strides
 from tinyc.ops import Add, Mul, Sub, activation_range
-from tinyc.ops.arithmetic import quantize_multiplier
-
-FRACTION_BITS = 20
+from tinyc.ops.scaling import add_multipliers, product_multiplier, sub_multipliers
 
 
 def _is_int8(operands: Operands) -> bool:
@@ -42,23 +40,20 @@ def _steps(operands: Operands, strides: Strides) -> dict[str, int]:
 def _bind_sum(op: Op, operands: Operands, strides: Strides) -> Bound:
     assert isinstance(op, Add | Sub)
     a, b, output = operands.input(0), operands.input(1), operands.output
-    common = 2.0 * max(a.scale, b.scale)
-    multiplier_0, shift_0 = quantize_multiplier(a.scale / common)
-    multiplier_1, shift_1 = quantize_multiplier(b.scale / common)
-    multiplier, shift = quantize_multiplier(common / (2**FRACTION_BITS * output.scale))
+    by = add_multipliers(operands) if isinstance(op, Add) else sub_multipliers(operands)
     least, most = activation_range(op.activation, output)
     return Bound(
         fields=_steps(operands, strides)
         | {
             "zero_0": a.zero_point,
-            "multiplier_0": multiplier_0,
-            "shift_0": shift_0,
+            "multiplier_0": by.a.mantissa,
+            "shift_0": by.a.shift,
             "zero_1": b.zero_point,
-            "multiplier_1": multiplier_1,
-            "shift_1": shift_1,
+            "multiplier_1": by.b.mantissa,
+            "shift_1": by.b.shift,
             "out_zero": output.zero_point,
-            "multiplier": multiplier,
-            "shift": shift,
+            "multiplier": by.output.mantissa,
+            "shift": by.output.shift,
             "least": least,
             "most": most,
         }
@@ -68,7 +63,7 @@ def _bind_sum(op: Op, operands: Operands, strides: Strides) -> Bound:
 def _bind_product(op: Op, operands: Operands, strides: Strides) -> Bound:
     assert isinstance(op, Mul)
     a, b, output = operands.input(0), operands.input(1), operands.output
-    multiplier, shift = quantize_multiplier(a.scale * b.scale / output.scale)
+    by = product_multiplier(operands)
     least, most = activation_range(op.activation, output)
     return Bound(
         fields=_steps(operands, strides)
@@ -76,8 +71,8 @@ def _bind_product(op: Op, operands: Operands, strides: Strides) -> Bound:
             "zero_0": a.zero_point,
             "zero_1": b.zero_point,
             "out_zero": output.zero_point,
-            "multiplier": multiplier,
-            "shift": shift,
+            "multiplier": by.mantissa,
+            "shift": by.shift,
             "least": least,
             "most": most,
         }

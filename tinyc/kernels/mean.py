@@ -8,6 +8,7 @@ from tinyc.ir import Op, Operands
 from tinyc.ir.types import DType
 from tinyc.kernels.contract import Bound, Extent, Isa, Kernel, Strides
 from tinyc.ops import Mean
+from tinyc.ops.scaling import mean_multiplier
 
 Loop = tuple[int, int]
 """(count, step)."""
@@ -44,15 +45,14 @@ def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
     assert isinstance(op, Mean)
     source, output = operands.input(0), operands.output
     kept, summed = _loops(op, source.shape)
-    count = source.elements // output.elements
-    multiplier, shift = op.multiplier(operands)
+    by = mean_multiplier(operands, op.count(operands))
     return Bound(
         fields=_nest("kept", kept)
         | _nest("summed", summed)
         | {
-            "bias": -source.zero_point * count,
-            "multiplier": multiplier,
-            "shift": shift,
+            "bias": -source.zero_point * op.count(operands),
+            "multiplier": by.mantissa,
+            "shift": by.shift,
             "out_zero": output.zero_point,
         }
     )

@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from tinyc.ir import ALL_ROWS, Op, Operands
-from tinyc.kernels.contract import Bound, Extent, Isa, Kernel, Strides
+from tinyc.kernels.contract import Bound, CArray, Extent, Isa, Kernel, Strides
 from tinyc.ops import Concatenation, Pad, Reshape, ResizeNearestNeighbor, StridedSlice, Transpose
 
 
@@ -19,7 +21,7 @@ class Axis(NamedTuple):
 
 
 def merge(axes: Sequence[Axis], element: int) -> tuple[list[Axis], int]:
-    """The same loops less those that run once or continue the next one, and the bytes of the runs that stay together."""
+    """The loops without those that run once or continue the next one, and the bytes of the runs that stay together."""
     merged: list[Axis] = []
     for axis in reversed([axis for axis in axes if axis.times > 1]):
         inner = merged[0] if merged else Axis(1, element)
@@ -84,7 +86,9 @@ def _reshape_cost(op: Op, operands: Operands) -> int:
 
 
 def _pad_value(op: Pad, operands: Operands) -> int:
-    return operands.output.zero_point if op.value is None else op.value
+    if op.value is not None:
+        return op.value
+    return 0 if operands.output.quantization is None else operands.output.zero_point
 
 
 def _accepts_pad(op: Op, operands: Operands) -> bool:
@@ -187,11 +191,46 @@ def _whole_cost(op: Op, operands: Operands) -> int:
 
 
 def _accepts_resize(op: Op, operands: Operands) -> bool:
-    return _same_type(operands) and max(operands.input(0).hwc[:2]) <= 2**16
+    rules = (op.row_rule(operands, 0), op.column_rule(operands, 0))
+    return _same_type(operands) and ALL_ROWS not in rules and operands.input(0).hwc[1] <= 2**16
 
 
 def _bind_resize(op: Op, operands: Operands, strides: Strides) -> Bound:
-    raise NotImplementedError
+    return Bound(
+        fields={
+            "bytes": _pixel_bytes(operands),
+            "in_stride": strides.inputs[0],
+            "out_stride": strides.output,
+            "columns": _sources(op, operands, 2),
+        }
+    )
+
+
+def _accepts_resize_whole(op: Op, operands: Operands) -> bool:
+    return _same_type(operands) and max(operands.input(0).hwc[:2]) <= 2**16
+
+
+def _bind_resize_whole(op: Op, operands: Operands, strides: Strides) -> Bound:
+    _, columns, channels = operands.input(0).hwc
+    pixel = channels * operands.output.dtype.bytes
+    return Bound(
+        fields={
+            "out_rows": operands.output.hwc[0],
+            "out_columns": operands.output.hwc[1],
+            "row_bytes": columns * pixel,
+            "pixel_bytes": pixel,
+            "rows": _sources(op, operands, 1),
+            "columns": _sources(op, operands, 2),
+        }
+    )
+
+
+def _sources(op: Op, operands: Operands, axis: int) -> CArray:
+    """The input index along `axis` that each output index copies: what the operator makes of an image of indices."""
+    _, *extents, _ = operands.input(0).shape
+    indices = np.indices((1, *extents, 1))[axis]
+    (taken,) = op.evaluate(operands, (indices,))
+    return CArray(c_type="uint16_t", data=(taken[0, :, 0, 0] if axis == 1 else taken[0, 0, :, 0]).astype(np.uint16))
 
 
 def _resize_cost(op: Op, operands: Operands) -> int:
@@ -284,6 +323,16 @@ KERNELS: tuple[Kernel, ...] = (
         struct="tinyc_resize_nearest_neighbor",
         accepts=_accepts_resize,
         bind=_bind_resize,
+        cost=_resize_cost,
+    ),
+    Kernel(
+        name="resize_nearest_neighbor_whole__scalar",
+        isa=Isa.SCALAR,
+        op=ResizeNearestNeighbor,
+        header="scalar/resize_nearest_neighbor.h",
+        struct="tinyc_resize_nearest_neighbor_whole",
+        accepts=_accepts_resize_whole,
+        bind=_bind_resize_whole,
         cost=_resize_cost,
         extent=Extent.WHOLE,
     ),

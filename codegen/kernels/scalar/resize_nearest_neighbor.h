@@ -1,4 +1,4 @@
-/* Nearest-neighbour resizing of a whole image: every output pixel copies the input pixel that two tables name. */
+/* Nearest-neighbour resizing: every output pixel copies the input pixel that tables name. */
 #ifndef TINYC_SCALAR_RESIZE_NEAREST_NEIGHBOR_H
 #define TINYC_SCALAR_RESIZE_NEAREST_NEIGHBOR_H
 
@@ -7,16 +7,35 @@
 #include "tinyc_kernel.h"
 
 typedef struct {
-    int32_t out_rows; /* of all images of a batch */
-    int32_t out_columns;
-    int32_t row_bytes;   /* of the input */
-    int32_t pixel_bytes; /* of both */
-    const uint16_t *rows;    /* [out_rows]: the input row */
-    const uint16_t *columns; /* [out_columns]: the input column */
+    int32_t bytes;           /* of a pixel */
+    int32_t in_stride;       /* bytes from one input pixel to the next */
+    int32_t out_stride;      /* bytes from one output pixel to the next */
+    const uint16_t *columns; /* the input column of every output column */
 } tinyc_resize_nearest_neighbor;
 
 TINYC_INLINE void resize_nearest_neighbor__scalar(
     void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_resize_nearest_neighbor *p)
+{
+    const uint8_t *source = (const uint8_t *)in[0];
+    uint8_t *target = (uint8_t *)out;
+    for (int32_t x = x0; x < x1; ++x) {
+        memcpy(target, source + (p->columns[x] - p->columns[x0]) * p->in_stride, (size_t)p->bytes);
+        target += p->out_stride;
+    }
+}
+
+typedef struct {
+    int32_t out_rows;
+    int32_t out_columns;
+    int32_t row_bytes;   /* of the input */
+    int32_t pixel_bytes; /* of both */
+    const uint16_t *rows;    /* the input row of every output row */
+    const uint16_t *columns; /* the input column of every output column */
+} tinyc_resize_nearest_neighbor_whole;
+
+/* A whole image, where float32 rounded the tables away from any regular step. */
+TINYC_INLINE void resize_nearest_neighbor_whole__scalar(
+    void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_resize_nearest_neighbor_whole *p)
 {
     const uint8_t *source = (const uint8_t *)in[0];
     uint8_t *target = (uint8_t *)out;

@@ -1,0 +1,71 @@
+"""Every catalogue row against its operator's meaning, bit for bit: random shapes, strides, column ranges, alignments."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from driver import Case, has_tools, run_cases
+from samples import MAKERS, Sample, sample
+
+from tinyc.kernels.catalogue import ALL
+from tinyc.kernels.contract import Extent, Isa, Kernel, Strides, contiguous
+
+CASES = 24
+TARGETS = {Isa.SCALAR: ("host",), Isa.DSP: ("host", "an386")}
+ROWS = [
+    pytest.param(kernel, target, id=f"{kernel.name}-{kernel.op.kind}-{kernel.extent.name.lower()}-{target}")
+    for kernel in ALL
+    if kernel.op in MAKERS
+    for target in TARGETS[kernel.isa]
+]
+
+
+@pytest.mark.parametrize(("kernel", "target"), ROWS)
+def test_row_computes_what_its_operator_means(kernel: Kernel, target: str) -> None:
+    if not has_tools(target):
+        pytest.skip(f"no tools for {target}")
+    rng = np.random.default_rng(2026)
+    samples = [_accepted(kernel, rng) for _ in range(CASES)]
+    cases = [_case(kernel, s, rng) for s in samples]
+    for drawn, result in zip(samples, run_cases(cases, target=target), strict=True):
+        np.testing.assert_array_equal(result.output, drawn.expected, err_msg=f"{drawn.op}\n{drawn.operands}")
+
+
+def _accepted(kernel: Kernel, rng: np.random.Generator) -> Sample:
+    for _ in range(2000):
+        drawn = sample(kernel.op, rng)
+        if kernel.accepts(drawn.op, drawn.operands):
+            return drawn
+    raise AssertionError(f"{kernel.name} accepts none of the samples")
+
+
+def _case(kernel: Kernel, drawn: Sample, rng: np.random.Generator) -> Case:
+    op, operands = drawn.op, drawn.operands
+    close = contiguous(operands, op.activations(operands))
+    if kernel.extent is Extent.WHOLE:
+        return Case(kernel=kernel, op=op, operands=operands, values=drawn.values, misalignment=int(rng.integers(4)))
+    aligned = [operands.input(i).dtype.bytes for i in op.activations(operands)]
+    gap_in = kernel.strided_input and rng.random() < 0.5
+    gap_out = kernel.strided_output and rng.random() < 0.5
+    strides = Strides(
+        inputs=tuple(s + gap_in * size * int(rng.integers(8)) for s, size in zip(close.inputs, aligned, strict=True)),
+        output=close.output + gap_out * operands.output.dtype.bytes * int(rng.integers(8)),
+    )
+    long_row = kernel.extent is Extent.LONG_ROW and rng.random() < 0.5
+    rows, columns, _ = operands.output.hwc
+    return Case(
+        kernel=kernel,
+        op=op,
+        operands=operands,
+        values=drawn.values,
+        strides=strides,
+        ranges=_ranges(rng, rows * columns if long_row else columns),
+        misalignment=int(rng.integers(4)),
+        long_row=long_row,
+    )
+
+
+def _ranges(rng: np.random.Generator, columns: int) -> tuple[tuple[int, int], ...]:
+    """The columns cut at up to two random places."""
+    cuts = sorted({0, columns, *(int(c) for c in rng.integers(0, columns + 1, 2))})
+    return tuple(zip(cuts, cuts[1:], strict=False)) if rng.random() < 0.6 else ((0, columns),)
