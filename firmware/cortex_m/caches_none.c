@@ -1,0 +1,6 @@
+/* A core without caches. */
+#include "memory.h"
+
+void caches_enable(void)
+{
+}

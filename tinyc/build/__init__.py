@@ -1,0 +1,12 @@
+"""SourceTree -> Firmware: compilers, linker scripts, images.
+
+Decision: the model is compiled once and its objects go into every image.  Because: what the emulator proved is then what the board
+runs.  Rejected: one build per image, which would have to argue that two compilations agree.
+"""
+
+from tinyc.build.build import Firmware, build
+from tinyc.build.target import Target, Where
+from tinyc.build.templates import harness_sources
+from tinyc.build.tools import Tool, tools
+
+__all__ = ["Firmware", "Target", "Tool", "Where", "build", "harness_sources", "tools"]

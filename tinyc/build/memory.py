@@ -1,0 +1,152 @@
+"""Where everything lies in a board's memory, and the MPU regions that close the rest.
+
+The stack is at the bottom of its bank, so that an overflow leaves the memory; the arena ends where its bank ends, so that an overrun
+does too; the unused bytes below the arena are closed by regions of their own.  On a stand-in the banks keep their sizes and move
+to the machine's addresses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tinyc.board import BANK_ALIGNMENT, Board, MemoryBank, load
+from tinyc.errors import DoesNotFit
+
+HARNESS_BYTES = 1536
+"""What the harness may have of .data and .bss; the linker holds it to that."""
+
+MPU_REGIONS = 8
+PERIPHERALS = (0x4000_0000, 0x2000_0000)
+BANK_SPACING = 0x10_0000
+"""Between the banks of a stand-in, so that no overrun of one reaches the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A linker region."""
+
+    name: str
+    access: str
+    address: int
+    bytes: int
+
+    @property
+    def end(self) -> int:
+        return self.address + self.bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MpuRegion:
+    """One Armv7-M MPU region: the two register values, and what they say."""
+
+    base: int
+    attributes: int
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryMap:
+    """The linker regions flash, stack, data and arena, and the MPU's regions, of one image."""
+
+    regions: tuple[Region, ...]
+    mpu: tuple[MpuRegion, ...]
+    arena_room: int
+
+    def region(self, name: str) -> Region:
+        (region,) = (region for region in self.regions if region.name == name)
+        return region
+
+
+def room(arena_bytes: int) -> int:
+    """The arena's size rounded up to what the MPU can close."""
+    return -(-arena_bytes // BANK_ALIGNMENT) * BANK_ALIGNMENT
+
+
+def stand_in_banks(board: Board) -> Board:
+    """`board` with its flash and banks at the addresses of the machine that stands in for it, sizes unchanged."""
+    machine = load(board.stands_in)
+    base = machine.banks[0].address
+    moved = []
+    for bank in board.banks:
+        moved.append(replace(bank, address=base))
+        base = -(-(base + bank.bytes + 1) // BANK_SPACING) * BANK_SPACING
+    return replace(board, flash=replace(board.flash, address=machine.flash.address), banks=tuple(moved))
+
+
+def memory_map(board: Board, *, arena_bytes: int, static_bytes: int, samples: tuple[int, int] | None) -> MemoryMap:
+    """Lay out one image of `board`; `static_bytes` are the model's own .data and .bss, `samples` extra memory (address, bytes)."""
+    arena_room = room(arena_bytes)
+    stack_bank, data_bank, arena_bank = (board.bank(purpose) for purpose in ("stack", "data", "arena"))
+    stack = Region(name="stack", access="rw", address=stack_bank.address, bytes=board.stack_bytes)
+    data = Region(
+        name="data",
+        access="rw",
+        address=stack.end if data_bank == stack_bank else data_bank.address,
+        bytes=room(HARNESS_BYTES + static_bytes),
+    )
+    used_end = max(
+        [arena_bank.address, *(r.end for r, bank in ((stack, stack_bank), (data, data_bank)) if bank == arena_bank)]
+    )
+    free = arena_bank.end - used_end
+    if arena_room > free:
+        raise DoesNotFit(
+            f"{board.name}: the arena needs {arena_room:,} B of {arena_bank.name}, which has {free:,} B beside the stack and"
+            f" the harness ({arena_room - free:,} B too few)."
+        )
+    arena = Region(name="arena", access="rw", address=arena_bank.end - arena_room, bytes=arena_room)
+    flash = Region(name="flash", access="rx", address=board.flash.address, bytes=board.flash.bytes)
+    open_regions = [
+        *_cover(flash.address, flash.bytes, READ_ONLY_CODE, "flash: read and execute"),
+        *(region for bank in board.banks for region in _bank_regions(bank)),
+        *_cover(*PERIPHERALS, DEVICE, "peripherals"),
+        *(_cover(*samples, READ_ONLY_DATA, "samples: read") if samples else []),
+    ]
+    closed = _close_below(used_end, arena.address, MPU_REGIONS - len(open_regions))
+    return MemoryMap(regions=(flash, stack, data, arena), mpu=(*open_regions, *closed), arena_room=arena_room)
+
+
+# MPU_RASR: execute never (bit 28), access (26-24), type (TEX 21-19, S 18, C 17, B 16), disabled subregions (15-8), size (5-1), enable.
+EXECUTE_NEVER = 1 << 28
+READ_ONLY_CODE = 6 << 24 | 0b000_0_1_0 << 16
+READ_ONLY_DATA = EXECUTE_NEVER | 6 << 24 | 0b000_0_1_0 << 16
+READ_WRITE = EXECUTE_NEVER | 3 << 24 | 0b001_0_1_1 << 16
+DEVICE = EXECUTE_NEVER | 3 << 24 | 0b000_0_0_1 << 16
+NO_ACCESS = EXECUTE_NEVER
+
+
+def _bank_regions(bank: MemoryBank) -> list[MpuRegion]:
+    return _cover(bank.address, bank.bytes, READ_WRITE, f"{bank.name}: read and write")
+
+
+def _cover(address: int, size: int, attributes: int, comment: str) -> list[MpuRegion]:
+    """One region that opens exactly [address, address + size), by subregions where the size is no power of two."""
+    power = max(size - 1, 31).bit_length()
+    if address % (1 << power) or size % max(1 << (power - 3), 32):
+        raise DoesNotFit(f"no MPU region opens exactly {size:#x} bytes at {address:#x}.")
+    used = size // (1 << (power - 3)) if power >= 8 else 8
+    return [_region(address, power, 0xFF & ~((1 << used) - 1), attributes, f"{comment}, {size:,} B")]
+
+
+def _region(base: int, power: int, disabled: int, attributes: int, comment: str) -> MpuRegion:
+    return MpuRegion(base=base, attributes=attributes | disabled << 8 | (power - 1) << 1 | 1, comment=comment)
+
+
+def _close_below(least: int, arena: int, available: int) -> list[MpuRegion]:
+    """Regions without access from `arena` downwards, exact there, in growing granules; none reaches below `least`."""
+    regions: list[MpuRegion] = []
+    end = arena
+    power = 8
+    while len(regions) < available and end > least and power <= 28:
+        base = (end - 1) >> power << power
+        granule = 1 << (power - 3)
+        first = max(0, -((base - least) // granule))
+        last = (end - base) // granule
+        if first < last:
+            enabled = ((1 << last) - 1) & ~((1 << first) - 1)
+            text = f"closed: 0x{base + first * granule:08x} to 0x{base + last * granule:08x}"
+            regions.append(_region(base, power, 0xFF & ~enabled, NO_ACCESS, text))
+        if first > 0:
+            break
+        end = base
+        power += 3
+    return regions

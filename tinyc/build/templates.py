@@ -1,0 +1,60 @@
+"""Print what lies around the model: the harness's view of it, the linker script, the board's constants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jinja2
+
+from tinyc import __version__
+from tinyc.board import Board
+from tinyc.build.memory import MemoryMap
+from tinyc.lower import Program
+from tinyc.paths import TEMPLATES
+
+
+def harness_sources(program: Program) -> dict[str, str]:
+    """The model's entry for the harness, and the wrappers of the instrumented link."""
+    context = {"program": program, "prefix": program.prefix, "MACRO": program.prefix.upper(), "version": __version__}
+    return {
+        "harness/model_entry.c": _render("model_entry.c.j2", context),
+        "harness/probe.c": _render("probe.c.j2", context),
+    }
+
+
+def linker_script(board: Board, memory: MemoryMap, *, purpose: str) -> str:
+    """The linker script of one image."""
+    return _render(
+        "linker.ld.j2", {"title": board.title, "board": board.name, "purpose": purpose, "regions": memory.regions}
+    )
+
+
+def board_config(board: Board, *, clock_hz: int, memory: MemoryMap | None, arena_bytes: int, arena_room: int, purpose: str) -> str:
+    """The header with an image's constants."""
+    return _render(
+        "board_config.h.j2",
+        {
+            "title": board.title,
+            "board": board.name,
+            "purpose": purpose,
+            "clock_hz": clock_hz,
+            "baud": board.uart.baud if board.uart else 0,
+            "arena_bytes": arena_bytes,
+            "arena_room": arena_room,
+            "mpu": memory.mpu if memory else (),
+        },
+    )
+
+
+def _render(name: str, context: Mapping[str, object]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        line_statement_prefix="%%",
+        line_comment_prefix="%#",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+    )
+    return environment.get_template(name).render(context)
