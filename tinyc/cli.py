@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 BUG_EXIT_CODE = 70
 INTERRUPTED_EXIT_CODE = 130
 BROKEN_PIPE_EXIT_CODE = 141
+DEFAULT_TARGET = "qemu"
 QUIET_SECONDS = 2.0
 """A command says what it is doing once it has taken this long."""
 
@@ -100,10 +101,15 @@ def _debug() -> None:
         traceback.print_exc()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, "--version", message="tinyc %(version)s")
-def tinyc() -> None:
+@click.pass_context
+def tinyc(context: click.Context) -> None:
     """Compile a trained, quantized model to microcontroller firmware, and prove the firmware equal to the model."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 MODEL = click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -127,7 +133,7 @@ PLANNING = (
     click.option("--optimize", type=click.Choice(["speed", "size"]), default="speed", show_default=True),
 )
 RUNNING = (
-    click.option("--on", default="qemu", show_default=True, help="Where to run: qemu, or host (this computer)."),
+    click.option("--on", help="Where to run: qemu (the default), host (this computer) or serial:DEVICE."),
     click.option("--samples", type=click.IntRange(min=1), default=8, show_default=True, help="How many inputs to run."),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random inputs."),
     click.option(
@@ -157,16 +163,22 @@ def _with(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
 @FORCE
 @JSON
 def deploy(
-    model: Path, board: str, on: str, out: Path | None, force: bool, json_file: Path | None, **chosen: Any
+    model: Path, board: str, on: str | None, out: Path | None, force: bool, json_file: Path | None, **chosen: Any
 ) -> int:
-    """Compile MODEL, build the board's firmware, run it and compare it with the reference."""
+    """Build MODEL's firmware, run it, prove it equal."""
     from tinyc import pipeline
 
     _check_outputs(json_file, out, force=force)
     inputs = _inputs(chosen)
     with _folder(out, force=force) as folder, _progress() as progress:
         report = pipeline.deploy(
-            model, board=board, on=on, options=_options(chosen), progress=progress, directory=folder, inputs=inputs
+            model,
+            board=board,
+            on=on or DEFAULT_TARGET,
+            options=_options(chosen),
+            progress=progress,
+            directory=folder,
+            inputs=inputs,
         )
         _keep_report(report, folder)
     return _finish(report, inputs, json_file)
@@ -178,14 +190,16 @@ def deploy(
 @_with(PLANNING)
 @_with(RUNNING)
 @JSON
-def validate(model: Path, board: str, on: str, json_file: Path | None, **chosen: Any) -> int:
-    """Run MODEL for a board and compare every value with the reference; keep nothing."""
+def validate(model: Path, board: str, on: str | None, json_file: Path | None, **chosen: Any) -> int:
+    """Run MODEL and compare every value; keep nothing."""
     from tinyc import pipeline
 
     _check_outputs(json_file, None, force=False)
     inputs = _inputs(chosen)
     with _progress() as progress:
-        report = pipeline.deploy(model, board=board, on=on, options=_options(chosen), progress=progress, inputs=inputs)
+        report = pipeline.deploy(
+            model, board=board, on=on or DEFAULT_TARGET, options=_options(chosen), progress=progress, inputs=inputs
+        )
     return _finish(report, inputs, json_file)
 
 
@@ -195,7 +209,7 @@ def validate(model: Path, board: str, on: str, json_file: Path | None, **chosen:
 @_with(PLANNING)
 @JSON
 def analyze(model: Path, board: str | None, json_file: Path | None, **chosen: Any) -> int:
-    """Plan MODEL's memory and list its layers; build nothing."""
+    """Plan MODEL's memory, list its layers; build nothing."""
     from tinyc import pipeline
     from tinyc.report import analysis_tables, to_json
 
@@ -213,7 +227,7 @@ def analyze(model: Path, board: str | None, json_file: Path | None, **chosen: An
 @_with(PLANNING)
 @FORCE
 def compile_(model: Path, board: str, out: Path, force: bool, **chosen: Any) -> int:
-    """Write MODEL as C sources that any C99 compiler takes."""
+    """Write MODEL as C99 sources."""
     from tinyc import pipeline
     from tinyc.report import source_table
 
@@ -239,7 +253,7 @@ def boards() -> int:
 
 @tinyc.command()
 def ops() -> int:
-    """List the operators and what is asked of them."""
+    """List the supported operators and their limits."""
     from tinyc.report import ops_table
 
     _show(ops_table())
@@ -248,7 +262,7 @@ def ops() -> int:
 
 @tinyc.command()
 def doctor() -> int:
-    """List the tools tinyc uses, where they are, and how to install what is missing."""
+    """List the tools that tinyc uses, found or missing."""
     from tinyc.report import tools_report
 
     complete, table = tools_report()

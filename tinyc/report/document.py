@@ -121,7 +121,7 @@ def _flash(report: Report) -> Document:
 def _run(report: Report) -> Document:
     result = report.result
     return {
-        "target": report.firmware.target.value,
+        "target": str(report.firmware.target),
         "machine": result.machine,
         "stand_in": result.stand_in,
         "samples": report.samples,

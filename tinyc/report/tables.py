@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
+from importlib import metadata
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from tinyc import board as board_catalogue
 from tinyc.board import Board
-from tinyc.build.tools import tools
+from tinyc.build.tools import ARM_GCC, QEMU_ARM, tools
 from tinyc.emit import SourceTree
 from tinyc.ops import ALL
 from tinyc.report.document import to_json, weights_bytes
@@ -21,6 +22,8 @@ from tinyc.report.report import Analysis, Report
 
 PLAIN_WIDTH = 140
 SHOWN_PREDICTIONS = 20
+NEEDED_TO_DEPLOY = (ARM_GCC.name, QEMU_ARM.name)
+WITNESS = "tflite-runtime"
 Fact = tuple[str, str, str]
 
 
@@ -107,13 +110,22 @@ def ops_table() -> RenderableType:
 
 
 def tools_report() -> tuple[bool, RenderableType]:
-    """Whether every tool is there, and where each is or how to get it."""
+    """Whether everything that `tinyc deploy` needs is there, and where each tool is or how to get it."""
     table = _table("tool", "version", "needed for", "where, or how to get it")
     found = tools()
     for tool in found:
         place = str(tool.path) if tool.path else f"missing: {tool.install_command}"
         table.add_row(tool.name, tool.version or "-", tool.needed_for, place)
-    return all(tool.path for tool in found), table
+    table.add_row(*_witness_row())
+    return all(tool.path for tool in found if tool.name in NEEDED_TO_DEPLOY), table
+
+
+def _witness_row() -> tuple[str, str, str, str]:
+    purpose = "confirming the reference (optional)"
+    try:
+        return WITNESS, metadata.version(WITNESS), purpose, "in this Python"
+    except metadata.PackageNotFoundError:
+        return WITNESS, "-", purpose, "missing: it has wheels for Python 3.11 and older"
 
 
 def _heading(analysis: Analysis) -> RenderableType:
@@ -166,7 +178,7 @@ def _flash(document: dict[str, dict[str, int]], board: Board | None) -> Iterable
 
 def _run(report: Report) -> Iterable[Fact]:
     result, analysis = report.result, report.analysis
-    where = f"{report.firmware.target.value} {result.machine}"
+    where = f"{report.firmware.target} {result.machine}"
     if result.stand_in and analysis.board is not None:
         where += (
             f", the stand-in for {analysis.board.name}: same core, same model objects, memory limited to the board's"
