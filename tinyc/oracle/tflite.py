@@ -6,6 +6,7 @@ each a row of FAULTS with a test that shows it.  Rejected: its default kernels a
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,7 +86,7 @@ def open_witness(path: Path, graph: Graph | None = None) -> Witness:
         )
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as refusal:
-        return Witness(note=f"tflite-runtime refuses the model: {_first_line(refusal)}")
+        return Witness(note=f"tflite-runtime refuses the model: {_brief(refusal)}")
     return Witness(name=NAME.format(version=tflite_runtime.__version__), interpreter=interpreter)
 
 
@@ -108,12 +109,18 @@ def _stored(interpreter: Any, detail: Mapping[str, Any]) -> Array:
 
 
 def _readable(interpreter: Any) -> Iterator[tuple[int, Array]]:
-    for detail in interpreter.get_tensor_details():
+    """Tensors that still hold their value: some operators write over an input, so of one address only the last counts."""
+    written = [int(index) for node in interpreter._get_ops_details() for index in node["outputs"]]
+    others = {int(detail["index"]) for detail in interpreter.get_tensor_details()} - set(written)
+    latest: dict[int, tuple[int, Array]] = {}
+    for index in (*sorted(others), *written):
         try:
-            yield int(detail["index"]), np.array(_stored(interpreter, detail))
+            value = interpreter.tensor(index)()
         except ValueError:
-            continue  # a tensor that no operator touched has no memory
+            continue  # nothing touched it, so it has no memory
+        latest[int(value.__array_interface__["data"][0])] = (index, value)
+    yield from ((index, np.array(value)) for index, value in latest.values())
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+def _brief(error: Exception) -> str:
+    return textwrap.shorten(str(error), 120, placeholder=" ...") or type(error).__name__
