@@ -13,7 +13,6 @@ from tinyc.ops import (
     Activation,
     Add,
     AveragePool2D,
-    Concatenation,
     DepthwiseConv2D,
     Dequantize,
     Logistic,
@@ -228,15 +227,9 @@ def pad(rng: Random) -> Sample:
     return unary(op, x, output_like(op, (x,), rng, scale=x.scale, zero=x.zero_point), rng)
 
 
-def concatenation(rng: Random) -> Sample:
-    x = tensor(rng, "x", any_shape(rng))
-    op = Concatenation(axis=int(rng.integers(len(x.shape))))
-    return unary(op, x, output_like(op, (x,), rng, scale=x.scale, zero=x.zero_point), rng)
-
-
 def reshape(rng: Random) -> Sample:
     x = tensor(rng, "x", any_shape(rng))
-    op = Reshape(shape=(1, x.elements))
+    op = Reshape(shape=(1, x.elements) if rng.random() < 0.5 else x.shape)
     return unary(op, x, output_like(op, (x,), rng, scale=x.scale, zero=x.zero_point), rng)
 
 
@@ -272,7 +265,6 @@ def resize(rng: Random) -> Sample:
 MAKERS: dict[type[Op], Callable[[Random], Sample]] = {
     Add: binary(Add),
     AveragePool2D: pool(AveragePool2D),
-    Concatenation: concatenation,
     DepthwiseConv2D: depthwise,
     Dequantize: dequantize,
     Logistic: logistic,

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyc.ir import ALL_ROWS, Op, Operands
 from tinyc.kernels.contract import Bound, CArray, Extent, Isa, Kernel, Strides
-from tinyc.ops import Concatenation, Pad, Reshape, ResizeNearestNeighbor, StridedSlice, Transpose
+from tinyc.ops import Pad, Reshape, ResizeNearestNeighbor, StridedSlice, Transpose
 
 
 class Axis(NamedTuple):
@@ -57,8 +57,8 @@ def _loops(axes: Sequence[Axis], loops: int) -> dict[str, int]:
 
 
 def _accepts_copy(op: Op, operands: Operands) -> bool:
-    """One piece of a concatenation."""
-    return len(operands.inputs) == 1 and _same_type(operands) and operands.input(0).hwc == operands.output.hwc
+    """Rows that stay rows, as in the piece of a concatenation."""
+    return _same_type(operands) and operands.input(0).hwc == operands.output.hwc
 
 
 def _bind_copy(op: Op, operands: Operands, strides: Strides) -> Bound:
@@ -66,7 +66,7 @@ def _bind_copy(op: Op, operands: Operands, strides: Strides) -> Bound:
 
 
 def _accepts_reshape(op: Op, operands: Operands) -> bool:
-    return _same_type(operands)
+    return _same_type(operands) and not _accepts_copy(op, operands)
 
 
 def _bind_reshape(op: Op, operands: Operands, strides: Strides) -> Bound:
@@ -242,7 +242,7 @@ KERNELS: tuple[Kernel, ...] = (
     Kernel(
         name="copy__scalar",
         isa=Isa.SCALAR,
-        op=Concatenation,
+        op=Reshape,
         header="scalar/copy.h",
         struct="tinyc_copy",
         accepts=_accepts_copy,
