@@ -57,7 +57,13 @@ def sample(op: type[Op], rng: Random) -> Sample:
 
 
 def tensor(
-    rng: Random, name: str, shape: Shape, dtype: DType = DType.INT8, *, scale: float | None = None, zero: int | None = None
+    rng: Random,
+    name: str,
+    shape: Shape,
+    dtype: DType = DType.INT8,
+    *,
+    scale: float | None = None,
+    zero: int | None = None,
 ) -> Tensor:
     """A tensor with a random quantization; float32 has none."""
     if dtype is DType.FLOAT32:
@@ -65,7 +71,9 @@ def tensor(
     low, high = dtype.limits
     zero = zero if zero is not None else int(rng.choice([low, high, rng.integers(low, high + 1)]))
     scale = scale if scale is not None else 2.0 ** rng.uniform(-8, -3)
-    return Tensor(name=name, shape=shape, dtype=dtype, quantization=Quantization(scales=(f32(scale),), zero_points=(zero,)))
+    return Tensor(
+        name=name, shape=shape, dtype=dtype, quantization=Quantization(scales=(f32(scale),), zero_points=(zero,))
+    )
 
 
 def f32(value: float) -> float:
@@ -83,7 +91,12 @@ def values(rng: Random, of: Tensor) -> Array:
 
 
 def image_shape(rng: Random) -> Shape:
-    return (1, int(rng.integers(1, 9)), int(rng.integers(1, 12)), int(rng.choice([1, 2, 3, 4, 5, 7, 8, 11, 12, 16, 19])))
+    return (
+        1,
+        int(rng.integers(1, 9)),
+        int(rng.integers(1, 12)),
+        int(rng.choice([1, 2, 3, 4, 5, 7, 8, 11, 12, 16, 19])),
+    )
 
 
 def any_shape(rng: Random) -> Shape:
@@ -123,7 +136,9 @@ def depthwise(rng: Random) -> Sample:
     quantization = Quantization(scales=scales, zero_points=(0,) * len(scales), axis=3 if len(scales) > 1 else None)
     shape = (1, *size, outputs)
     weights = Tensor(name="w", shape=shape, dtype=DType.INT8, quantization=quantization, data=extremes(rng, shape))
-    bias = Tensor(name="b", shape=(outputs,), dtype=DType.INT32, data=rng.integers(-20000, 20000, outputs).astype(np.int32))
+    bias = Tensor(
+        name="b", shape=(outputs,), dtype=DType.INT32, data=rng.integers(-20000, 20000, outputs).astype(np.int32)
+    )
     stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
     op = DepthwiseConv2D(
         stride=stride, dilation=dilation, padding=padding, activation=activation(rng), multiplier=multiplier

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from driver import Case, has_tools, run_cases
@@ -68,4 +70,4 @@ def _case(kernel: Kernel, drawn: Sample, rng: np.random.Generator) -> Case:
 def _ranges(rng: np.random.Generator, columns: int) -> tuple[tuple[int, int], ...]:
     """The columns cut at up to two random places."""
     cuts = sorted({0, columns, *(int(c) for c in rng.integers(0, columns + 1, 2))})
-    return tuple(zip(cuts, cuts[1:], strict=False)) if rng.random() < 0.6 else ((0, columns),)
+    return tuple(pairwise(cuts)) if rng.random() < 0.6 else ((0, columns),)

@@ -6,6 +6,7 @@
 #define TINYC_SCALAR_ADD_S8_H
 
 #include "requantize.h"
+#include "scalar/broadcast.h"
 #include "tinyc_kernel.h"
 
 typedef struct {
@@ -58,6 +59,26 @@ TINYC_INLINE void add_s8__scalar(void *out, const void *const *in, int32_t x0, i
 TINYC_INLINE void sub_s8__scalar(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_add_s8 *p)
 {
     add_s8_row(out, in, x1 - x0, -1, p);
+}
+
+/* Whole tensors that broadcast along any axes. */
+typedef struct {
+    tinyc_broadcast outer;
+    tinyc_add_s8 row;
+} tinyc_add_s8_whole;
+
+TINYC_INLINE void add_s8_whole__scalar(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_add_s8_whole *p)
+{
+    (void)x0;
+    (void)x1;
+    TINYC_BROADCAST(add_s8__scalar, out, in, &p->outer, &p->row);
+}
+
+TINYC_INLINE void sub_s8_whole__scalar(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_add_s8_whole *p)
+{
+    (void)x0;
+    (void)x1;
+    TINYC_BROADCAST(sub_s8__scalar, out, in, &p->outer, &p->row);
 }
 
 #endif

@@ -3,6 +3,7 @@
 #define TINYC_SCALAR_MUL_S8_H
 
 #include "requantize.h"
+#include "scalar/broadcast.h"
 #include "tinyc_kernel.h"
 
 typedef struct {
@@ -36,6 +37,19 @@ TINYC_INLINE void mul_s8__scalar(void *out, const void *const *in, int32_t x0, i
         b += p->column_step_1;
         target += p->out_stride;
     }
+}
+
+/* Whole tensors that broadcast along any axes. */
+typedef struct {
+    tinyc_broadcast outer;
+    tinyc_mul_s8 row;
+} tinyc_mul_s8_whole;
+
+TINYC_INLINE void mul_s8_whole__scalar(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_mul_s8_whole *p)
+{
+    (void)x0;
+    (void)x1;
+    TINYC_BROADCAST(mul_s8__scalar, out, in, &p->outer, &p->row);
 }
 
 #endif
