@@ -17,12 +17,9 @@ def c_integer(value: int) -> str:
 
 
 def c_float(value: float) -> str:
-    """A float32 literal: hexadecimal where decimal digits would be more than seven."""
-    number = np.float32(value)
-    short = f"{float(number):.7g}"
-    if np.float32(float(short)) == number:
-        return f"{short}f" if set(short) & set(".e") else f"{short}.0f"
-    return f"{float(number).hex()}f"
+    """A float32 literal: the shortest decimal that reads back to the same float32."""
+    text = str(np.float32(value))
+    return f"{text}f" if set(text) & set(".e") else f"{text}.0f"
 
 
 def scalar_macro(value: float) -> str:

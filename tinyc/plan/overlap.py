@@ -24,19 +24,17 @@ class Distance:
 def distance(kernel: Kernel, op: Op, operands: Operands, index: int) -> Distance | None:
     """The distance to input `index`, both tensors contiguous; None where the two must be disjoint.
 
-    D may be negative.  A kernel that over-reads does so by its own input's bytes only, so it does not count here.
+    D may be negative.  A kernel that works in place goes upwards byte by byte, so ascending it steps by the byte.  A kernel that over-reads does so by its own input's bytes only, so it does not count here.
     """
     source, target = operands.input(index), operands.output
-    if kernel.in_place and source.bytes == target.bytes and source.hwc == target.hwc:
-        return Distance(ascending=0, descending=0)
     rule = op.row_rule(operands, index)
     if kernel.extent is Extent.WHOLE or not isinstance(rule, Window):
         return None
     rows_in, rows_out = source.hwc[0], target.hwc[0]
     row_in, row_out = source.bytes // rows_in, target.bytes // rows_out
-    return Distance(
-        ascending=max((r + 1) * row_out - min(max(rule.lo(r), 0), rows_in) * row_in for r in range(rows_out)),
-        descending=max(
-            (rows_out - r) * row_out - (rows_in - max(min(rule.hi(r), rows_in), 0)) * row_in for r in range(rows_out)
-        ),
+    by_byte = kernel.in_place and source.bytes == target.bytes and source.hwc == target.hwc
+    ascending = max((r + 1) * row_out - min(max(rule.lo(r), 0), rows_in) * row_in for r in range(rows_out))
+    descending = max(
+        (rows_out - r) * row_out - (rows_in - max(min(rule.hi(r), rows_in), 0)) * row_in for r in range(rows_out)
     )
+    return Distance(ascending=0 if by_byte else ascending, descending=descending)

@@ -64,7 +64,11 @@ def place(problem: Problem, *, effort: float = 2.0) -> Placement:
         if exact is not None:
             size, offsets, descending, proven = exact
             return Placement(
-                offsets=offsets, descending=descending, bytes=size, lower_bound=max(bound, proven), optimal=size <= proven
+                offsets=offsets,
+                descending=descending,
+                bytes=size,
+                lower_bound=max(bound, proven),
+                optimal=size <= proven,
             )
     size, offsets, descending = best
     return Placement(offsets=offsets, descending=descending, bytes=size, lower_bound=bound, optimal=size <= bound)
@@ -225,7 +229,7 @@ def _solve(
     solver.parameters.random_seed = 1
     solver.parameters.max_deterministic_time = effort
     status = solver.solve(model)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    if solver.status_name(status) not in ("OPTIMAL", "FEASIBLE"):
         return None
     offsets = {name: ALIGNMENT * solver.value(variable) for name, variable in offset.items()}
     reached = max(offsets[b.name] + b.bytes for b in problem.buffers)

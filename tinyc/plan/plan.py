@@ -70,7 +70,9 @@ class Plan:
 
 def make_plan(graph: Graph, *, isas: tuple[Isa, ...], effort: float = 2.0) -> Plan:
     """The plan for a rewritten graph on a core with these instruction sets."""
-    kernels = {o.name: _kernel(graph, o, isas) for o in graph.operations if not isinstance(o.op, Concatenation | Reshape)}
+    kernels = {
+        o.name: _kernel(graph, o, isas) for o in graph.operations if not isinstance(o.op, Concatenation | Reshape)
+    }
     views = assign_views(graph, kernels)
     steps = _steps(graph, kernels, views, isas)
     buffers = _buffers(graph, steps, views)
@@ -108,7 +110,9 @@ def _kernel(graph: Graph, operation: Operation, isas: tuple[Isa, ...]) -> Kernel
     try:
         return select(operation.op, graph.operands(operation), isas)
     except ValueError as reason:
-        raise ModelError(f"operation {operation.source_index} {operation.op.kind} ({operation.name}): {reason}") from None
+        raise ModelError(
+            f"operation {operation.source_index} {operation.op.kind} ({operation.name}): {reason}"
+        ) from None
 
 
 def _steps(
@@ -122,7 +126,9 @@ def _steps(
         elif isinstance(operation.op, Reshape):
             steps += _reshape_steps(operation, operands, views, isas)
         else:
-            steps.append(_step(operation, operation.op, operands, kernels[operation.name], views, views[operands.output.name]))
+            steps.append(
+                _step(operation, operation.op, operands, kernels[operation.name], views, views[operands.output.name])
+            )
     return tuple(steps)
 
 
@@ -179,7 +185,9 @@ def _piece_view(operation: Operation, output: Tensor, place: View, axis: int, in
     if rank >= 4 and axis == rank - 2:
         return replace(place, offset=place.offset + index * place.pixel_stride)
     if any(size != 1 for size in output.shape[:axis]):
-        raise ModelError(f"operation {operation.source_index} concatenation: axis {axis} of {output.shape} is not supported.")
+        raise ModelError(
+            f"operation {operation.source_index} concatenation: axis {axis} of {output.shape} is not supported."
+        )
     rows = output.hwc[0] // output.shape[axis]
     return replace(place, offset=place.offset + index * rows * place.row_stride)
 
@@ -214,7 +222,11 @@ def _buffers(graph: Graph, steps: tuple[Step, ...], views: Mapping[str, View]) -
             scratch.append(Buffer(name=step.scratch, bytes=size, first=index, last=index))
     for name in graph.outputs:
         last[views[name].root] = max(len(steps) - 1, 0)
-    roots = [Buffer(name=name, bytes=size, first=first[name], last=last[name]) for name, size in sizes.items() if name in first]
+    roots = [
+        Buffer(name=name, bytes=size, first=first[name], last=last[name])
+        for name, size in sizes.items()
+        if name in first
+    ]
     return roots + scratch
 
 
@@ -253,7 +265,7 @@ def _scheduled(index: int, step: Step, problem: Problem, placement: Placement) -
     sizes = {b.name: b.bytes for b in problem.buffers}
     touching = False
     for overlap in problem.overlaps:
-        if overlap.step == index and not step.kernel.in_place:
+        if overlap.step == index and not (step.kernel.in_place and direction is Direction.ASCENDING):
             source, target = placement.offsets[overlap.source], placement.offsets[overlap.target]
             touching |= source < target + sizes[overlap.target] and target < source + sizes[overlap.source]
     if not touching and step.kernel.extent is Extent.LONG_ROW and _is_long(step):
