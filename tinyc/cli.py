@@ -34,18 +34,12 @@ QUIET_SECONDS = 2.0
 """A command says what it is doing once it has taken this long."""
 
 
-class Bytes(click.ParamType):
-    """A size: 65536, 64k or 64K (1024 each), 1M."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d+)([kKmM]?)", value.strip())
-        if match is None or int(match[1]) == 0:
-            self.fail(f"{value!r} is not a size; write 65536, 64k or 1M", param, ctx)
-        return int(match[1]) * {"": 1, "k": 1024, "m": 1024**2}[match[2].lower()]
+def size(text: str) -> int:
+    """A size in bytes: 65536, 64k or 64K (1024 each), 1M."""
+    match = re.fullmatch(r"(\d+)([kKmM]?)", text.strip())
+    if match is None or int(match[1]) == 0:
+        raise click.BadParameter(f"{text!r} is not a size; write 65536, 64k or 1M")
+    return int(match[1]) * {"": 1, "k": 1024, "m": 1024**2}[match[2].lower()]
 
 
 def main() -> None:
@@ -118,7 +112,12 @@ JSON = click.option(
 )
 FORCE = click.option("--force", is_flag=True, help="Replace the --out folder even if tinyc did not make it.")
 PLANNING = (
-    click.option("--ram", type=Bytes(), help="Use at most this much SRAM, stack and static data included: 65536, 64k."),
+    click.option(
+        "--ram",
+        type=size,
+        metavar="SIZE",
+        help="Use at most this much SRAM, stack and static data included: 65536, 64k.",
+    ),
     click.option(
         "--schedule", type=click.Choice(["auto", "layers", "patches", "stream"]), default="auto", show_default=True
     ),
@@ -341,7 +340,7 @@ def _show(*parts: RenderableType) -> None:
         for part in parts:
             console.print(part)
     else:
-        click.echo("\n".join(plain_text(part) for part in parts), nl=False)
+        click.echo("".join(plain_text(part) for part in parts), nl=False)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """A report as JSON; design.md section 9 fixes the keys, more may be added, none renamed.
 
-What a command did not do is null: `analyze` has no `run`, no `check` and no code size.
+What a command did not do is null: `analyze` knows no stack, no code size, no `run` and no `check`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ def json_text(document: Document) -> str:
 def _analysis(analysis: Analysis) -> Document:
     program, model = analysis.program, analysis.model
     placement = program.plan.placement
-    stack = max((layer.kernel.stack for layer in program.layers), default=0)
     return {
         "model": {
             "file": model.path.name,
@@ -56,9 +55,9 @@ def _analysis(analysis: Analysis) -> Document:
         "board": None if analysis.board is None else _board(analysis.board),
         "memory": {
             "arena_bytes": program.arena_bytes,
-            "stack_bytes": stack,
-            "static_bytes": 0,
-            "peak_sram_bytes": program.arena_bytes + stack,
+            "stack_bytes": None,
+            "static_bytes": None,
+            "peak_sram_bytes": None,
             "lower_bound_bytes": placement.lower_bound,
             "placement_optimal": placement.optimal,
             "search_exhaustive": False,

@@ -14,8 +14,9 @@ from tinyc import board as board_catalogue
 from tinyc.board import Board
 from tinyc.build.tools import ARM_GCC, QEMU_ARM, tools
 from tinyc.emit import SourceTree
+from tinyc.lower import Program
 from tinyc.ops import ALL
-from tinyc.report.document import to_json, weights_bytes
+from tinyc.report.document import Document, to_json, weights_bytes
 from tinyc.report.inputs import Inputs
 from tinyc.report.predictions import Prediction, predictions
 from tinyc.report.report import Analysis, Report
@@ -39,17 +40,16 @@ def plain_text(part: RenderableType) -> str:
 def report_tables(report: Report, *, inputs: Inputs | None = None) -> tuple[RenderableType, ...]:
     """A deployment: model and board, memory, flash, run, check; layers where they were counted; predictions on real inputs."""
     analysis, document = report.analysis, to_json(report)
-    counted = report.result.layer_instructions is not None
-    parts: list[RenderableType] = [
+    counts, total = report.result.layer_instructions, report.result.instructions or 0
+    return (
         _heading(analysis),
         _facts("Memory", _memory(document, analysis.board)),
         _facts("Flash", _flash(document, analysis.board)),
         _facts("Run", _run(report)),
-        *([_layers(document["layers"], document["run"]["instructions"])] if counted else []),
+        *([] if counts is None else [_layers(analysis.program, counts, total)]),
         *_predicted(predictions(report, inputs)),
         _facts("Check", _check(report)),
-    ]
-    return tuple(parts)
+    )
 
 
 def analysis_tables(analysis: Analysis) -> tuple[RenderableType, ...]:
@@ -61,7 +61,7 @@ def analysis_tables(analysis: Analysis) -> tuple[RenderableType, ...]:
         _facts(
             "Flash", [("weights", f"{weights_bytes(analysis):,}", "bytes; the code's size is known once it is built")]
         ),
-        _layers(document["layers"], None),
+        _layers(analysis.program, None, 0),
         _room(analysis),
     )
 
@@ -145,17 +145,17 @@ def _heading(analysis: Analysis) -> RenderableType:
     return Group(*lines, Text(""))
 
 
-def _memory(document: dict[str, dict[str, int]], board: Board | None) -> Iterable[Fact]:
+def _memory(document: Document, board: Board | None) -> Iterable[Fact]:
     memory = document["memory"]
     optimal = "the smallest possible for this schedule" if memory["placement_optimal"] else "not proven smallest"
-    peak = memory["peak_sram_bytes"]
     yield "arena", f"{memory['arena_bytes']:,}", f"{optimal}; lower bound {memory['lower_bound_bytes']:,}"
-    yield "stack", f"{memory['stack_bytes']:,}", "measured" if document["run"] else "of the deepest kernel"
-    yield "static", f"{memory['static_bytes']:,}", ""
-    share = (
-        "" if board is None or board.is_host else f"{peak / board.sram_bytes:.1%} of the board's {board.sram_bytes:,}"
-    )
-    yield "peak SRAM", f"{peak:,}", share
+    peak = memory["peak_sram_bytes"]
+    if peak is None:
+        yield "stack, static", "", "known once it is built"
+    else:
+        yield "stack", f"{memory['stack_bytes']:,}", "high-water mark"
+        yield "static", f"{memory['static_bytes']:,}", ""
+        yield "peak SRAM", f"{peak:,}", _share(peak, None if board is None else board.sram_bytes, board)
     yield (
         "layer by layer",
         f"{memory['layers_arena_bytes']:,}",
@@ -163,17 +163,19 @@ def _memory(document: dict[str, dict[str, int]], board: Board | None) -> Iterabl
     )
 
 
-def _flash(document: dict[str, dict[str, int]], board: Board | None) -> Iterable[Fact]:
+def _flash(document: Document, board: Board | None) -> Iterable[Fact]:
     flash = document["flash"]
     total = flash["total_bytes"]
+    if total is None:
+        yield "weights", f"{flash['weights_bytes']:,}", "the code's size is known once it is built"
+        return
     yield "weights", f"{flash['weights_bytes']:,}", ""
     yield "code", f"{flash['code_bytes']:,}", ""
-    share = (
-        ""
-        if board is None or board.is_host
-        else f"{total / board.flash.bytes:.1%} of the board's {board.flash.bytes:,}"
-    )
-    yield "total", f"{total:,}", share
+    yield "total", f"{total:,}", _share(total, None if board is None else board.flash.bytes, board)
+
+
+def _share(part: int, whole: int | None, board: Board | None) -> str:
+    return "" if whole is None or board is None or board.is_host else f"{part / whole:.1%} of the board's {whole:,}"
 
 
 def _run(report: Report) -> Iterable[Fact]:
@@ -204,18 +206,19 @@ def _check(report: Report) -> Iterable[Fact]:
     yield "tensor rows", f"{check.tensor_rows:,}", f"{rows}, of {check.tensors} tensors"
 
 
-def _layers(rows: Sequence[dict[str, object]], total: int | None) -> RenderableType:
-    """One line a layer; with instructions, their share and how many per multiply-accumulate."""
-    counted = total is not None
-    columns = ("MACs", *(("instructions", "share", "per MAC") if counted else ()), "arena live")
-    table = _table("layer", "op", "kernel", right=columns, after=("name",))
-    for row in rows:
-        index, macs, count, live = (row[key] for key in ("index", "macs", "instructions", "arena_live_bytes"))
-        assert isinstance(macs, int)
-        cells = [f"{macs:,}" if macs else "-"]
-        if counted and isinstance(count, int) and total:
-            cells += [f"{count:,}", f"{count / total:.1%}", f"{count / macs:.2f}" if macs else "-"]
-        table.add_row(f"{index}", str(row["op"]), str(row["kernel"]), *cells, f"{live:,}", _short(str(row["name"])))
+def _layers(program: Program, counts: Sequence[int] | None, total: int) -> RenderableType:
+    """One line a layer; with instruction counts, their share of `total` and how many per multiply-accumulate."""
+    columns = ("MACs", *(() if counts is None else ("instructions", "share", "per MAC")), "arena live")
+    table = _table("layer", "op", "output", "kernel", right=columns, after=("tensor",))
+    for layer in program.layers:
+        shape = "x".join(map(str, layer.tensor.shape))
+        cells = [f"{layer.macs:,}" if layer.macs else "-"]
+        if counts is not None:
+            count = counts[layer.index]
+            per_mac = f"{count / layer.macs:.2f}" if layer.macs else "-"
+            cells += [f"{count:,}", f"{count / max(total, 1):.1%}", per_mac]
+        live, name = f"{layer.arena_live_bytes:,}", _short(layer.tensor.name)
+        table.add_row(f"{layer.index}", layer.op, shape, layer.kernel.name, *cells, live, name)
     return Group(table, Text(""))
 
 
@@ -282,5 +285,5 @@ def _k(size: int) -> str:
 
 
 def _short(name: str) -> str:
-    """A tensor name's last 48 characters: converters write whole paths."""
-    return name if len(name) <= 48 else f"...{name[-45:]}"
+    """A tensor name's last 32 characters: converters write whole paths."""
+    return name if len(name) <= 32 else f"...{name[-29:]}"
