@@ -1,0 +1,213 @@
+"""Firmware -> RunResult: load samples, run them, bring back what the target computed and counted."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tinyc.board import load
+from tinyc.build import Firmware, Where
+from tinyc.build.sizes import symbols
+from tinyc.errors import TargetFault
+from tinyc.ir.types import Array
+from tinyc.run import qemu
+from tinyc.run.fault import Fault
+from tinyc.run.protocol import Client, CounterKind, Description, Run
+from tinyc.run.stream import PipeStream, SerialStream, Stream
+
+TIMEOUT = 120.0
+Sample = tuple[Array, ...]
+RowCrcs = tuple[tuple[int, int], ...]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a target computed: `outputs` per sample in the program's order, as stored.
+
+    `instructions` (emulator) and `cycles` (board) are of one inference; `layer_instructions` by layer index, in the same unit.
+    `row_crcs` per sample are (layer, CRC-32 of the bytes written) of every layer call, in order.  `stack_used_bytes` is the deepest stack
+    of an inference below the caller's frame, None where it is not measured.
+    """
+
+    outputs: tuple[Sample, ...]
+    instructions: int | None
+    cycles: int | None
+    layer_instructions: tuple[int, ...] | None
+    row_crcs: tuple[RowCrcs, ...] | None
+    stack_used_bytes: int | None
+    arena_used_bytes: int
+    machine: str
+    stand_in: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    """One conversation about all samples of it: outputs and runs, in the order of the samples."""
+
+    description: Description
+    outputs: tuple[Sample, ...]
+    runs: tuple[Run, ...]
+
+
+def run(
+    firmware: Firmware,
+    samples: Sequence[Sample],
+    *,
+    probe: bool = True,
+    profile: bool = False,
+    timeout: float = TIMEOUT,
+    progress: Progress = lambda message: None,
+) -> RunResult:
+    """Run every sample (a tuple of stored input arrays).
+
+    `probe`: also run the instrumented link, for row CRCs; `profile`: also count every layer.  `timeout` is for one answer of the target.
+    """
+    conversation = _Conversation(firmware=firmware, timeout=timeout)
+    if firmware.target.where is Where.SERIAL:
+        return _on_board(conversation, samples)
+    counted = firmware.target.where is Where.QEMU
+    progress("running one inference, counted")
+    first = conversation.hold(firmware.run_elf, samples[:1], counted=counted)
+    progress("running all samples")
+    plain = conversation.hold(firmware.run_elf, samples, counted=False)
+    if not np.array_equal(_flat(first.outputs[0]), _flat(plain.outputs[0])):
+        raise TargetFault("the same sample gave two different outputs in two runs.")
+    rows: tuple[RowCrcs, ...] | None = None
+    if probe:
+        progress("running all samples, instrumented")
+        probed = conversation.hold(firmware.probe_elf, samples, counted=False)
+        rows = tuple(tuple((record.layer, record.crc) for record in each.records) for each in probed.runs)
+    layers: tuple[int, ...] | None = None
+    if profile and counted:
+        progress("counting every layer")
+        layers = _per_layer(conversation.hold(firmware.probe_elf, samples[:1], counted=True))
+    return RunResult(
+        outputs=plain.outputs,
+        instructions=qemu.instructions(first.description, first.runs[0].ticks) if counted else None,
+        cycles=None,
+        layer_instructions=layers,
+        row_crcs=rows,
+        stack_used_bytes=_stack([*first.runs, *plain.runs]),
+        arena_used_bytes=max(each.arena_bytes for each in plain.runs),
+        machine=firmware.board.machine if counted else "host",
+        stand_in=counted and firmware.board.stand_in,
+    )
+
+
+def _on_board(conversation: _Conversation, samples: Sequence[Sample]) -> RunResult:
+    """A board that was flashed with its firmware.elf: the plain link, all samples, cycles of the first."""
+    session = conversation.hold(conversation.firmware.run_elf, samples, counted=False)
+    return RunResult(
+        outputs=session.outputs,
+        instructions=None,
+        cycles=session.runs[0].ticks if session.description.counter_kind is CounterKind.CYCLES else None,
+        layer_instructions=None,
+        row_crcs=None,
+        stack_used_bytes=_stack(session.runs),
+        arena_used_bytes=max(each.arena_bytes for each in session.runs),
+        machine=conversation.firmware.board.name,
+        stand_in=False,
+    )
+
+
+def _flat(outputs: Sample) -> Array:
+    return np.concatenate([array.reshape(-1).view(np.uint8) for array in outputs])
+
+
+def _stack(runs: Sequence[Run]) -> int | None:
+    return max(each.stack_bytes for each in runs) or None
+
+
+def _per_layer(session: _Session) -> tuple[int, ...]:
+    """Instructions of each layer: every call's ticks, rounded to instructions, less what the probe itself takes."""
+    (only,) = session.runs
+    cost = qemu.instructions(session.description, only.empty_ticks)
+    counts = [0] * session.description.layer_count
+    for record in only.records:
+        counts[record.layer] += qemu.instructions(session.description, record.ticks) - cost
+    return tuple(counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Conversation:
+    """How to reach a target with one of the firmware's images."""
+
+    firmware: Firmware
+    timeout: float
+
+    def hold(self, elf: Path, samples: Sequence[Sample], *, counted: bool) -> _Session:
+        """Start `elf`, run all samples, stop."""
+        raw = [tuple(np.ascontiguousarray(array).tobytes() for array in sample) for sample in samples]
+        with self._open(elf, raw, counted=counted) as (stream, addresses):
+            client = Client(stream, timeout=self.timeout, explain=lambda fault: self._explain(fault, elf))
+            description = client.describe()
+            self._check(description)
+            outputs, runs = [], []
+            for number, sample in enumerate(raw):
+                client.reset(number)
+                for index, data in enumerate(sample):
+                    address = addresses.get((number, index))
+                    if address is None:
+                        client.input(index, data)
+                    else:
+                        client.input_at(index, address, data)
+                runs.append(self._checked(client.run()))
+                outputs.append(self._outputs(client))
+        return _Session(description=description, outputs=tuple(outputs), runs=tuple(runs))
+
+    @contextlib.contextmanager
+    def _open(
+        self, elf: Path, samples: Sequence[tuple[bytes, ...]], *, counted: bool
+    ) -> Iterator[tuple[Stream, dict[tuple[int, int], int]]]:
+        """The stream, and where the target's own memory holds inputs: (sample, input) -> address."""
+        target, board = self.firmware.target, self.firmware.board
+        if target.where is Where.SERIAL:
+            assert board.uart is not None
+            with contextlib.closing(SerialStream(target.port, board.uart.baud)) as serial:
+                yield serial, {}
+        elif target.where is Where.HOST:
+            with PipeStream([str(elf)], "the program") as pipe:
+                yield pipe, {}
+        else:
+            emulator = load(board.stands_in).emulator
+            assert emulator is not None
+            with tempfile.TemporaryDirectory(prefix="tinyc-samples-") as folder:
+                file = Path(folder) / "samples.bin"
+                addresses = qemu.place_samples(samples, emulator, file)
+                command = qemu.command(emulator, elf, samples=file if addresses else None, counted=counted)
+                with PipeStream(command, "QEMU") as pipe:
+                    yield pipe, addresses
+
+    def _explain(self, fault: Fault, elf: Path) -> str:
+        if self.firmware.target.where is Where.HOST:
+            return fault.explain_signal()
+        return fault.explain(symbols(elf))
+
+    def _check(self, description: Description) -> None:
+        """The target must hold this very model."""
+        program = self.firmware.tree.program
+        inputs = tuple(port.tensor.bytes for port in program.inputs)
+        outputs = tuple(port.tensor.bytes for port in program.outputs)
+        found = (description.sha256, description.input_bytes, description.output_bytes, description.arena_bytes)
+        if found != (program.sha256, inputs, outputs, program.arena_bytes):
+            raise TargetFault(f"the target holds another model ({description.name}).", hint="Flash it again.")
+
+    def _checked(self, each: Run) -> Run:
+        if each.status != 0:
+            raise TargetFault(f"the model's run function returned {each.status}.")
+        if each.arena_bytes > self.firmware.tree.program.arena_bytes:
+            raise TargetFault(f"the target used {each.arena_bytes:,} B of an arena of {self.firmware.tree.program.arena_bytes:,} B.")
+        return each
+
+    def _outputs(self, client: Client) -> Sample:
+        ports = self.firmware.tree.program.outputs
+        return tuple(
+            np.frombuffer(client.output(index, port.tensor.bytes), dtype=port.tensor.dtype.numpy).reshape(port.tensor.shape)
+            for index, port in enumerate(ports)
+        )
