@@ -1,11 +1,13 @@
 """A report as JSON; design.md section 9 fixes the keys, more may be added, none renamed.
 
-What a command did not do is null: `analyze` knows no stack, no code size, no `run` and no `check`.
+What a command did not do is null: `analyze` knows no stack, no code size, no `run` and no `check`, and this
+computer as a target counts no instructions and no stack.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +15,7 @@ from tinyc.board import Board
 from tinyc.plan.plan import layer_by_layer_bytes
 from tinyc.report.inputs import Inputs
 from tinyc.report.predictions import predictions
-from tinyc.report.report import Analysis, Report, Seconds
+from tinyc.report.report import Analysis, Check, Report, Seconds
 
 Document = dict[str, Any]
 
@@ -26,7 +28,7 @@ def to_json(subject: Analysis | Report, *, inputs: Inputs | None = None) -> Docu
     document["memory"] |= _measured_memory(subject)
     document["flash"] = _flash(subject)
     document["run"] = _run(subject)
-    document["check"] = asdict(subject.check)
+    document["check"] = _check(subject.check)
     counts = subject.result.layer_instructions
     for row in document["layers"]:
         row["instructions"] = None if counts is None else counts[row["index"]]
@@ -102,9 +104,10 @@ def _board(board: Board) -> Document:
 
 
 def _measured_memory(report: Report) -> Document:
-    arena, stack = report.analysis.program.arena_bytes, report.result.stack_used_bytes
-    static = report.firmware.static_bytes
-    return {"stack_bytes": stack, "static_bytes": static, "peak_sram_bytes": arena + stack + static}
+    arena, static = report.analysis.program.arena_bytes, report.firmware.static_bytes
+    stack = report.result.stack_used_bytes
+    peak = None if stack is None else arena + stack + static
+    return {"stack_bytes": stack, "static_bytes": static, "peak_sram_bytes": peak}
 
 
 def _flash(report: Report) -> Document:
@@ -125,9 +128,15 @@ def _run(report: Report) -> Document:
         "stand_in": result.stand_in,
         "samples": report.samples,
         "instructions": result.instructions,
+        "cycles": result.cycles,
         "stack_used_bytes": result.stack_used_bytes,
         "arena_used_bytes": result.arena_used_bytes,
     }
+
+
+def _check(check: Check) -> Document:
+    largest = check.max_abs_difference
+    return asdict(check) | {"max_abs_difference": largest if math.isfinite(largest) else None}
 
 
 def _seconds(seconds: Seconds) -> Document:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tinyc.board import Board
+from tinyc.build import Firmware
 from tinyc.ir import Graph
 from tinyc.lower import Program
-
-if TYPE_CHECKING:
-    from tinyc.build import Firmware
-    from tinyc.run import RunResult
+from tinyc.run import RunResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

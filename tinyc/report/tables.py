@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyc import board as board_catalogue
-from tinyc.board import Board
+from tinyc.board import HOST, Board
 from tinyc.build.tools import ARM_GCC, QEMU_ARM, tools
 from tinyc.emit import SourceTree
+from tinyc.frontends.tflite_operators import IMPORTERS
 from tinyc.lower import Program
 from tinyc.ops import ALL
 from tinyc.report.document import Document, to_json, weights_bytes
@@ -101,8 +102,8 @@ def boards_table() -> RenderableType:
 
 
 def ops_table() -> RenderableType:
-    """Every operator, each constraint a line."""
-    lines = []
+    """What is imported, then every operator, each constraint a line."""
+    lines = [Text(f"TensorFlow Lite operators: {', '.join(sorted(IMPORTERS))}."), Text("")]
     for op in ALL:
         lines.append(Text(op.kind, style="bold"))
         lines += [Text(f"  {constraint.sentence}") for constraint in op.constraints]
@@ -149,18 +150,15 @@ def _memory(document: Document, board: Board | None) -> Iterable[Fact]:
     memory = document["memory"]
     optimal = "the smallest possible for this schedule" if memory["placement_optimal"] else "not proven smallest"
     yield "arena", f"{memory['arena_bytes']:,}", f"{optimal}; lower bound {memory['lower_bound_bytes']:,}"
-    peak = memory["peak_sram_bytes"]
+    peak, unknown = memory["peak_sram_bytes"], "not measured there" if document["run"] else "known once it is built"
     if peak is None:
-        yield "stack, static", "", "known once it is built"
+        yield "stack", "", unknown
     else:
         yield "stack", f"{memory['stack_bytes']:,}", "high-water mark"
         yield "static", f"{memory['static_bytes']:,}", ""
         yield "peak SRAM", f"{peak:,}", _share(peak, None if board is None else board.sram_bytes, board)
-    yield (
-        "layer by layer",
-        f"{memory['layers_arena_bytes']:,}",
-        "the arena that plain execution without overlap would need",
-    )
+    plain = f"{memory['layers_arena_bytes']:,}"
+    yield "layer by layer", plain, "the arena that plain execution without overlap would need"
 
 
 def _flash(document: Document, board: Board | None) -> Iterable[Fact]:
@@ -180,25 +178,25 @@ def _share(part: int, whole: int | None, board: Board | None) -> str:
 
 def _run(report: Report) -> Iterable[Fact]:
     result, analysis = report.result, report.analysis
-    where = f"{report.firmware.target} {result.machine}"
+    where = f"{report.firmware.target} {result.machine}" if result.machine != HOST else "this computer"
     if result.stand_in and analysis.board is not None:
         where += (
             f", the stand-in for {analysis.board.name}: same core, same model objects, memory limited to the board's"
         )
     yield "target", "", where
-    if result.instructions:
-        macs = analysis.model.graph.macs()
-        per_mac = (
-            f"one inference; {result.instructions / macs:.2f} per multiply-accumulate" if macs else "one inference"
-        )
-        yield "instructions", f"{result.instructions:,}", per_mac
-    yield "stack used", f"{result.stack_used_bytes:,}", "bytes, high-water mark"
-    yield "arena used", f"{result.arena_used_bytes:,}", "bytes, high-water mark"
+    macs = analysis.model.graph.macs()
+    for name, count in (("instructions", result.instructions), ("cycles", result.cycles)):
+        if count is not None:
+            yield (
+                name,
+                f"{count:,}",
+                f"one inference; {count / macs:.2f} per multiply-accumulate" if macs else "one inference",
+            )
 
 
 def _check(report: Report) -> Iterable[Fact]:
     check = report.check
-    verdict = "equal" if check.equal else f"{check.mismatches:,} DIFFER, by up to {check.max_abs_difference:g}"
+    verdict = "equal" if not check.mismatches else f"{check.mismatches:,} DIFFER, by up to {check.max_abs_difference:g}"
     rows = "equal" if not check.row_mismatches else f"{check.row_mismatches:,} DIFFER"
     yield "reference", "", check.oracle
     yield "witness", "", check.witness if not check.witness_note else f"{check.witness} ({check.witness_note})".strip()
