@@ -6,6 +6,7 @@ Every key is known and of its type, no memory bank overlaps another, and each pu
 from __future__ import annotations
 
 import difflib
+import itertools
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -254,10 +255,12 @@ def _programmer(table: _Table) -> Mapping[str, str]:
 
 
 def _check(board: Board, table: _Table) -> None:
-    memories = sorted((bank for bank in (board.flash, *board.banks)), key=lambda bank: bank.address)
-    for below, above in zip(memories, memories[1:], strict=False):
+    memories = sorted((board.flash, *board.banks), key=lambda bank: bank.address)
+    for below, above in itertools.pairwise(memories):
         if below.end > above.address and not board.is_host:
-            raise table.error("ram", f"overlaps: {below.name} ends at {below.end:#x}, {above.name} starts at {above.address:#x}")
+            raise table.error(
+                "ram", f"overlaps: {below.name} ends at {below.end:#x}, {above.name} starts at {above.address:#x}"
+            )
     uses = [purpose for bank in board.banks for purpose in bank.use]
     for purpose in dict.fromkeys((*uses, *PURPOSES)):
         if purpose not in PURPOSES:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tinyc.board import Board, load
 from tinyc.build import templates
-from tinyc.build.memory import MemoryMap, memory_map, room, stand_in_banks
+from tinyc.build.memory import MemoryMap, memory_map, stand_in_banks
 from tinyc.build.sizes import image, object_size
 from tinyc.build.target import Target, Where
 from tinyc.build.toolchain import Toolchain, Unit, compile_all, cross_toolchain, host_toolchain, link
@@ -111,7 +111,9 @@ def _write(tree: SourceTree, directory: Path) -> None:
 def _compile_model(tree: SourceTree, toolchain: Toolchain, directory: Path, *, folder: str) -> _Model:
     source = directory / "src"
     includes = (source, source / "kernels")
-    objects = {name: directory / "build" / folder / "model" / f"{Path(name).stem}.o" for name in sorted(tree.model_units)}
+    objects = {
+        name: directory / "build" / folder / "model" / f"{Path(name).stem}.o" for name in sorted(tree.model_units)
+    }
     units = [Unit(source=source / name, object=path, includes=includes) for name, path in objects.items()]
     compile_all(toolchain, units, root=directory)
     return _Model(
@@ -222,7 +224,9 @@ def _link_images(
         True: [*common, harness / "probe.c", generated / "harness/probe.c"],
     }
     wanted = dict.fromkeys(path for instrumented in images.values() for path in sources[instrumented])
-    objects = {path: folder / f"{'model' if generated in path.parents else path.parent.name}_{path.stem}.o" for path in wanted}
+    objects = {
+        path: folder / f"{'model' if generated in path.parents else path.parent.name}_{path.stem}.o" for path in wanted
+    }
     includes = (folder, harness, FIRMWARE / "cortex_m", generated)
     units = [Unit(source=path, object=output, includes=includes) for path, output in objects.items()]
     compile_all(model.toolchain, units, root=FIRMWARE)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from tinyc.board import BANK_ALIGNMENT, Board, MemoryBank, load
 from tinyc.errors import DoesNotFit
 
-HARNESS_BYTES = 1536
+HARNESS_BYTES = 1024
 """What the harness may have of .data and .bss; the linker holds it to that."""
 
 MPU_REGIONS = 8

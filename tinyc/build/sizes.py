@@ -8,6 +8,7 @@ from pathlib import Path
 
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,6 @@ def symbols(elf: Path) -> list[tuple[int, int, str]]:
     """The functions of an image: (address, bytes, name), by address."""
     with elf.open("rb") as file:
         table = ELFFile(file).get_section_by_name(".symtab")
-        found = [] if table is None else list(table.iter_symbols())
+        found = list(table.iter_symbols()) if isinstance(table, SymbolTableSection) else []
         functions = [symbol for symbol in found if symbol["st_info"]["type"] == "STT_FUNC"]
         return sorted((symbol["st_value"] & ~1, symbol["st_size"], symbol.name) for symbol in functions)

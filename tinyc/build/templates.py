@@ -29,7 +29,9 @@ def linker_script(board: Board, memory: MemoryMap, *, purpose: str) -> str:
     )
 
 
-def board_config(board: Board, *, clock_hz: int, memory: MemoryMap | None, arena_bytes: int, arena_room: int, purpose: str) -> str:
+def board_config(
+    board: Board, *, clock_hz: int, memory: MemoryMap | None, arena_bytes: int, arena_room: int, purpose: str
+) -> str:
     """The header with an image's constants."""
     return _render(
         "board_config.h.j2",

@@ -49,7 +49,15 @@ def cross_toolchain(board: Board) -> Toolchain:
         compiler=tools.find(tools.ARM_GCC),
         name=tools.ARM_GCC.name,
         flags=(*STRICT, *COMMON, "-ffreestanding", *core, *floating),
-        linker_flags=(*core, *floating, "-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none"),
+        linker_flags=(
+            *core,
+            *floating,
+            "-nostartfiles",
+            "-static",
+            "-Wl,--gc-sections",
+            "-Wl,--build-id=none",
+            "-Wl,--strip-debug",
+        ),
         libraries=("-lc", "-lgcc"),
     )
 
@@ -103,5 +111,6 @@ def _run(command: Sequence[str], tool: str, what: str) -> None:
     overflow = re.search(r"region `(\w+)' overflowed by (\d+) bytes", result.stderr)
     if overflow:
         raise DoesNotFit(f"{what} needs {int(overflow.group(2)):,} B more of {overflow.group(1)} than the board has.")
-    lines = [line for line in result.stderr.splitlines() if "error" in line] or result.stderr.splitlines() or ["no message"]
-    raise ToolMissing(f"{tool} failed on {what}: {lines[0].strip()}")
+    lines = result.stderr.splitlines() or ["no message"]
+    first = next((line for line in lines if "error" in line), lines[0])
+    raise ToolMissing(f"{tool} failed on {what}: {first.strip()}")

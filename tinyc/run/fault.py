@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from tinyc.errors import TargetFault
 
@@ -31,7 +31,11 @@ CFSR_BITS = (
     (24, "UNALIGNED", "made an unaligned access"),
     (25, "DIVBYZERO", "divided by zero"),
 )
-HFSR_BITS = ((1, "VECTTBL", "could not read the vector table"), (30, "FORCED", ""), (31, "DEBUGEVT", "hit a breakpoint"))
+HFSR_BITS = (
+    (1, "VECTTBL", "could not read the vector table"),
+    (30, "FORCED", ""),
+    (31, "DEBUGEVT", "hit a breakpoint"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +43,7 @@ class Fault:
     """The registers of firmware/harness/port.h's fault_report."""
 
     exception: int
-    frame_valid: bool
+    frame_valid: int
     r0: int
     r1: int
     r2: int
@@ -60,25 +64,8 @@ class Fault:
         """The fault of a FAULT frame's payload."""
         if len(payload) != LAYOUT.size:
             raise TargetFault(f"the target faulted, and its report has {len(payload)} bytes, not {LAYOUT.size}.")
-        exception, valid, r0, r1, r2, r3, r12, lr, pc, xpsr, sp, exc_return, cfsr, hfsr, mmfar, bfar = LAYOUT.unpack(payload)
-        return Fault(
-            exception=exception,
-            frame_valid=bool(valid),
-            r0=r0,
-            r1=r1,
-            r2=r2,
-            r3=r3,
-            r12=r12,
-            lr=lr,
-            pc=pc,
-            xpsr=xpsr,
-            sp=sp,
-            exc_return=exc_return,
-            cfsr=cfsr,
-            hfsr=hfsr,
-            mmfar=mmfar,
-            bfar=bfar,
-        )
+        words = dict(zip((each.name for each in fields(Fault)), LAYOUT.unpack(payload), strict=True))
+        return Fault(**words)
 
     def explain(self, symbols: Sequence[tuple[int, int, str]]) -> str:
         """One sentence with the cause, the address, the place in the program, and the raw registers."""
@@ -88,9 +75,13 @@ class Fault:
         address = self.address
         at = "" if address is None else f" (address {address:#010x})"
         where = f" at {place(self.pc, symbols)}, called from {place(self.lr, symbols)}" if self.frame_valid else ""
-        registers = f"CFSR={self.cfsr:#010x} HFSR={self.hfsr:#010x} MMFAR={self.mmfar:#010x} BFAR={self.bfar:#010x}"
-        frame = f" PC={self.pc:#010x} LR={self.lr:#010x}" if self.frame_valid else ""
-        return f"the target stopped with a {what}{where}: {'; '.join(causes) or 'no cause recorded'}{at}. {registers}{frame} SP={self.sp:#010x}."
+        cause = "; ".join(causes) or "no cause recorded"
+        return f"the target stopped with a {what}{where}: {cause}{at}. {self.registers()}."
+
+    def registers(self) -> str:
+        """The raw registers that matter; PC and LR only where the core could stack them."""
+        names = ("cfsr", "hfsr", "mmfar", "bfar", "sp", *(("pc", "lr") if self.frame_valid else ()))
+        return " ".join(f"{name.upper()}={getattr(self, name):#010x}" for name in names)
 
     def explain_signal(self) -> str:
         """The sentence for this computer, where `exception` is a signal."""

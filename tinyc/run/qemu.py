@@ -20,7 +20,7 @@ ALIGNMENT = 16
 
 def command(emulator: Emulator, elf: Path, *, samples: Path | None, counted: bool) -> list[str]:
     """QEMU with its serial port on standard input and output; `counted` makes virtual time follow the instructions."""
-    words = [tools.find(tools.QEMU_ARM), "-M", emulator.machine, "-display", "none", "-monitor", "none", "-serial", "stdio"]
+    words = [tools.find(tools.QEMU_ARM), *f"-M {emulator.machine} -display none -monitor none -serial stdio".split()]
     words += ["-icount", f"shift={ICOUNT_SHIFT},sleep=off"] if counted else []
     if samples is not None:
         words += ["-device", f"loader,file={samples},addr={emulator.samples_address:#x},force-raw=on"]

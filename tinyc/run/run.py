@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,38 +73,35 @@ def run(
     conversation = _Conversation(firmware=firmware, timeout=timeout)
     if firmware.target.where is Where.SERIAL:
         return _on_board(conversation, samples)
-    counted = firmware.target.where is Where.QEMU
-    progress("running one inference, counted")
-    first = conversation.hold(firmware.run_elf, samples[:1], counted=counted)
-    progress("running all samples")
-    plain = conversation.hold(firmware.run_elf, samples, counted=False)
-    if not np.array_equal(_flat(first.outputs[0]), _flat(plain.outputs[0])):
-        raise TargetFault("the same sample gave two different outputs in two runs.")
-    rows: tuple[RowCrcs, ...] | None = None
-    if probe:
-        progress("running all samples, instrumented")
-        probed = conversation.hold(firmware.probe_elf, samples, counted=False)
-        rows = tuple(tuple((record.layer, record.crc) for record in each.records) for each in probed.runs)
-    layers: tuple[int, ...] | None = None
-    if profile and counted:
-        progress("counting every layer")
-        layers = _per_layer(conversation.hold(firmware.probe_elf, samples[:1], counted=True))
+    emulated = firmware.target.where is Where.QEMU
+    progress("running")
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        counting = pool.submit(conversation.hold, firmware.run_elf, samples[:1], seed=len(samples), counted=emulated)
+        plain = pool.submit(conversation.hold, firmware.run_elf, samples)
+        probing = pool.submit(conversation.hold, firmware.probe_elf, samples) if probe else None
+        layers = profile and emulated
+        profiling = pool.submit(conversation.hold, firmware.probe_elf, samples[:1], counted=True) if layers else None
+    first, every = counting.result(), plain.result()
+    if not np.array_equal(_flat(first.outputs[0]), _flat(every.outputs[0])):
+        raise TargetFault(
+            "one sample gave two different outputs in two runs: the model reads memory that it has not written."
+        )
     return RunResult(
-        outputs=plain.outputs,
-        instructions=qemu.instructions(first.description, first.runs[0].ticks) if counted else None,
+        outputs=every.outputs,
+        instructions=qemu.instructions(first.description, first.runs[0].ticks) if emulated else None,
         cycles=None,
-        layer_instructions=layers,
-        row_crcs=rows,
-        stack_used_bytes=_stack([*first.runs, *plain.runs]),
-        arena_used_bytes=max(each.arena_bytes for each in plain.runs),
-        machine=firmware.board.machine if counted else "host",
-        stand_in=counted and firmware.board.stand_in,
+        layer_instructions=_per_layer(profiling.result()) if profiling else None,
+        row_crcs=_row_crcs(probing.result()) if probing else None,
+        stack_used_bytes=_stack([*first.runs, *every.runs]),
+        arena_used_bytes=max(each.arena_bytes for each in every.runs),
+        machine=firmware.board.machine if emulated else "host",
+        stand_in=emulated and firmware.board.stand_in,
     )
 
 
 def _on_board(conversation: _Conversation, samples: Sequence[Sample]) -> RunResult:
     """A board that was flashed with its firmware.elf: the plain link, all samples, cycles of the first."""
-    session = conversation.hold(conversation.firmware.run_elf, samples, counted=False)
+    session = conversation.hold(conversation.firmware.run_elf, samples)
     return RunResult(
         outputs=session.outputs,
         instructions=None,
@@ -114,6 +113,10 @@ def _on_board(conversation: _Conversation, samples: Sequence[Sample]) -> RunResu
         machine=conversation.firmware.board.name,
         stand_in=False,
     )
+
+
+def _row_crcs(session: _Session) -> tuple[RowCrcs, ...]:
+    return tuple(tuple((record.layer, record.crc) for record in each.records) for each in session.runs)
 
 
 def _flat(outputs: Sample) -> Array:
@@ -141,8 +144,8 @@ class _Conversation:
     firmware: Firmware
     timeout: float
 
-    def hold(self, elf: Path, samples: Sequence[Sample], *, counted: bool) -> _Session:
-        """Start `elf`, run all samples, stop."""
+    def hold(self, elf: Path, samples: Sequence[Sample], *, seed: int = 0, counted: bool = False) -> _Session:
+        """Start `elf`, run all samples, stop; unwritten arena bytes follow from `seed` and the sample's number."""
         raw = [tuple(np.ascontiguousarray(array).tobytes() for array in sample) for sample in samples]
         with self._open(elf, raw, counted=counted) as (stream, addresses):
             client = Client(stream, timeout=self.timeout, explain=lambda fault: self._explain(fault, elf))
@@ -150,7 +153,7 @@ class _Conversation:
             self._check(description)
             outputs, runs = [], []
             for number, sample in enumerate(raw):
-                client.reset(number)
+                client.reset(seed + number)
                 for index, data in enumerate(sample):
                     address = addresses.get((number, index))
                     if address is None:
@@ -201,13 +204,12 @@ class _Conversation:
     def _checked(self, each: Run) -> Run:
         if each.status != 0:
             raise TargetFault(f"the model's run function returned {each.status}.")
-        if each.arena_bytes > self.firmware.tree.program.arena_bytes:
-            raise TargetFault(f"the target used {each.arena_bytes:,} B of an arena of {self.firmware.tree.program.arena_bytes:,} B.")
         return each
 
     def _outputs(self, client: Client) -> Sample:
-        ports = self.firmware.tree.program.outputs
+        tensors = [port.tensor for port in self.firmware.tree.program.outputs]
+        stored = [client.output(index, tensor.bytes) for index, tensor in enumerate(tensors)]
         return tuple(
-            np.frombuffer(client.output(index, port.tensor.bytes), dtype=port.tensor.dtype.numpy).reshape(port.tensor.shape)
-            for index, port in enumerate(ports)
+            np.frombuffer(data, dtype=tensor.dtype.numpy).reshape(tensor.shape)
+            for data, tensor in zip(stored, tensors, strict=True)
         )

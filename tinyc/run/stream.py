@@ -51,7 +51,9 @@ class PipeStream:
     def __enter__(self) -> PipeStream:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def write(self, data: bytes, deadline: float) -> None:
@@ -126,7 +128,10 @@ class SerialStream:
             if data:
                 return data
             if _left(deadline) == 0:
-                raise TargetFault(f"the board at {self._port} did not answer in time.", hint="Is its firmware flashed, and the port right?")
+                raise TargetFault(
+                    f"the board at {self._port} did not answer in time.",
+                    hint="Is its firmware flashed, and the port right?",
+                )
 
     def close(self) -> None:
         self._serial.close()
