@@ -62,22 +62,12 @@ def _per_channel(x: Tensor, weights: Tensor, output: Tensor) -> tuple[Multiplier
     return multipliers if len(multipliers) > 1 else multipliers * output.shape[-1]
 
 
-def add_multipliers(operands: Operands) -> SumMultipliers:
-    """ADD, derived in double precision."""
+def sum_multipliers(operands: Operands) -> SumMultipliers:
+    """ADD and SUB, over twice the larger of the inputs' scales."""
     a, b, output = operands.input(0), operands.input(1), operands.output
     common = 2.0 * max(a.scale, b.scale)
-    return _sum_multipliers(a.scale / common, b.scale / common, common / (2**SUM_FRACTION_BITS * output.scale))
-
-
-def sub_multipliers(operands: Operands) -> SumMultipliers:
-    """SUB, derived in float32."""
-    a, b, output = (np.float32(t.scale) for t in (operands.input(0), operands.input(1), operands.output))
-    common = np.float32(2) * max(a, b)
-    return _sum_multipliers(a / common, b / common, common / (np.float32(2**SUM_FRACTION_BITS) * output))
-
-
-def _sum_multipliers(a: float | np.float32, b: float | np.float32, output: float | np.float32) -> SumMultipliers:
-    return SumMultipliers(*(Multiplier(*quantize_multiplier(float(real))) for real in (a, b, output)))
+    reals = (a.scale / common, b.scale / common, common / (2**SUM_FRACTION_BITS * output.scale))
+    return SumMultipliers(*(Multiplier(*quantize_multiplier(real)) for real in reals))
 
 
 def product_multiplier(operands: Operands) -> Multiplier:

@@ -10,7 +10,7 @@ from tinyc.ir.types import Array
 from tinyc.ops.attributes import Activation, activation_range
 from tinyc.ops.broadcasting import Broadcasting
 from tinyc.ops.constraints import INT8, PER_TENSOR
-from tinyc.ops.scaling import SUM_FRACTION_BITS, centered, store, sub_multipliers
+from tinyc.ops.scaling import SUM_FRACTION_BITS, centered, store, sum_multipliers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Sub(Broadcasting):
         PER_TENSOR,
         Constraint(
             "the output's scale is at least 2^-19 of the inputs'",
-            lambda op, operands: sub_multipliers(operands).output.shift <= 0,
+            lambda op, operands: sum_multipliers(operands).output.shift <= 0,
             lambda op, operands: f"{operands.output.scale:.9g}",
         ),
     )
@@ -31,7 +31,7 @@ class Sub(Broadcasting):
     activation: Activation = Activation.NONE
 
     def evaluate(self, operands: Operands, values: tuple[Array | None, ...]) -> tuple[Array, ...]:
-        factors = sub_multipliers(operands)
+        factors = sum_multipliers(operands)
         a = factors.a.scale(centered(values[0], operands.input(0)) << SUM_FRACTION_BITS)
         b = factors.b.scale(centered(values[1], operands.input(1)) << SUM_FRACTION_BITS)
         output = operands.output
