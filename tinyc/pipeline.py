@@ -106,7 +106,7 @@ def deploy(
         program=analysis.program,
         samples=chosen,
         result=result,
-        witness=open_witness(path),
+        witness=open_witness(path, analysis.model.graph),
     )
     finished = time.monotonic()
     return Report(

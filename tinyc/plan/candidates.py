@@ -1,0 +1,244 @@
+"""What a run of consecutive steps needs when it executes as one region, whatever the rest of the plan looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tinyc.ir import Graph, Window
+from tinyc.kernels.contract import Extent
+from tinyc.plan.overlap import Distance
+from tinyc.plan.regions import Read, RowStep, Walk, simulate
+from tinyc.plan.step import Step
+from tinyc.plan.views import View, whole
+
+LONGEST_REGION = 64
+MOST_CALLS = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetime:
+    """The steps, first and last, between which a root holds something of use; `bytes` of the whole tensor."""
+
+    root: str
+    bytes: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """Steps [start, end) run row by row together.
+
+    `rings` holds the rows kept of each inner root, `reads` the demand order of each step's activation inputs; `ticks` are relative to the
+    region's first call, for both directions together.
+    """
+
+    start: int
+    end: int
+    sinks: tuple[int, ...]
+    reads: tuple[tuple[int, ...], ...]
+    rings: Mapping[str, int]
+    ring_bytes: Mapping[str, int]
+    ticks: Mapping[str, tuple[int, int]]
+    distances: Mapping[tuple[str, str], Distance]
+    calls: int
+
+
+def lifetimes(graph: Graph, steps: Sequence[Step]) -> dict[str, Lifetime]:
+    """The lifetime of every root in steps."""
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for index, step in enumerate(steps):
+        for view in (*step.inputs, step.output):
+            if view is not None:
+                first.setdefault(view.root, index)
+                last[view.root] = index
+    return {
+        root: Lifetime(root=root, bytes=graph.tensors[root].bytes, first=first[root], last=last[root]) for root in first
+    }
+
+
+def make_region(
+    graph: Graph,
+    steps: Sequence[Step],
+    alive: Mapping[str, Lifetime],
+    pinned: frozenset[str],
+    start: int,
+    end: int,
+) -> Region | None:
+    """The region of steps [start, end); None where some step cannot run by rows or reads rows that do not line up.
+
+    `pinned` roots (inputs and outputs of the graph) are never rings.
+    """
+    chosen = steps[start:end]
+    if any(step.kernel.extent is Extent.WHOLE for step in chosen):
+        return None
+    written = {step.output.root for step in chosen}
+    inner = frozenset(
+        root
+        for root in written
+        if root not in pinned and alive[root].first >= start and alive[root].last < end and _rows_line_up(graph, root, chosen)
+    )
+    if not _streamable(graph, chosen, written):
+        return None
+    orders = [_reads(chosen, flip=False)]
+    if any(len(order) > 1 for order in orders[0]):
+        orders.append(_reads(chosen, flip=True))
+    found = [_simulated(graph, chosen, alive, pinned, inner, start, end, order) for order in orders]
+    return min((region for region in found if region is not None), key=lambda r: sum(r.ring_bytes.values()), default=None)
+
+
+def _streamable(graph: Graph, chosen: Sequence[Step], written: set[str]) -> bool:
+    """Whether every read of a root that the region writes follows a row rule over rows that line up."""
+    for step in chosen:
+        for position, view in zip(step.activations, step.inputs, strict=True):
+            if view is None or view.root not in written:
+                continue
+            if not isinstance(step.op.row_rule(step.operands, position), Window):
+                return False
+            if not _rows_line_up(graph, view.root, chosen):
+                return False
+    return True
+
+
+def _rows_line_up(graph: Graph, root: str, chosen: Sequence[Step]) -> bool:
+    """Whether row r of every view of `root` lies in row r of the root."""
+    tensor = graph.tensors[root]
+    rows = tensor.hwc[0]
+    row_bytes = tensor.bytes // rows
+    for step in chosen:
+        seen = [(step.output, step.operands.output)]
+        seen += [
+            (view, step.operands.input(position))
+            for position, view in zip(step.activations, step.inputs, strict=True)
+            if view is not None
+        ]
+        for view, viewed in seen:
+            if view.root != root:
+                continue
+            if viewed.hwc[0] != rows or view.offset >= row_bytes or (rows > 1 and view.row_stride != row_bytes):
+                return False
+    return True
+
+
+def _reads(chosen: Sequence[Step], *, flip: bool) -> tuple[tuple[int, ...], ...]:
+    """The order in which each step demands its inputs, as positions in `step.inputs`."""
+    orders = []
+    for step in chosen:
+        order = [position for position, view in enumerate(step.inputs) if view is not None]
+        orders.append(tuple(reversed(order) if flip else order))
+    return tuple(orders)
+
+
+def _simulated(
+    graph: Graph,
+    chosen: Sequence[Step],
+    alive: Mapping[str, Lifetime],
+    pinned: frozenset[str],
+    inner: frozenset[str],
+    start: int,
+    end: int,
+    orders: tuple[tuple[int, ...], ...],
+) -> Region | None:
+    row_steps = [_row_step(graph, step, order) for step, order in zip(chosen, orders, strict=True)]
+    if sum(step.rows for step in row_steps) > MOST_CALLS:
+        return None
+    row_bytes = {root: graph.tensors[root].bytes // graph.tensors[root].hwc[0] for root in alive}
+    written = {step.target for step in row_steps}
+    read = {r.root for step in row_steps for r in step.reads}
+    outer = frozenset(root for root in written - inner if _is_simple_output(graph, chosen, alive, root, start))
+    dying = frozenset(
+        root for root in read - written if alive[root].last < end and _is_simple_input(graph, chosen, root) and not _ends(pinned, root, graph)
+    )
+    sinks = _sinks(row_steps, inner)
+    walks = [
+        simulate(
+            row_steps,
+            sinks=sinks,
+            descending=descending,
+            inner=inner,
+            row_bytes=row_bytes,
+            dying=dying,
+            outer=outer,
+        )
+        for descending in (False, True)
+    ]
+    rings = {root: min(max(w.rings[root] for w in walks), graph.tensors[root].hwc[0]) for root in inner}
+    return Region(
+        start=start,
+        end=end,
+        sinks=sinks,
+        reads=orders,
+        rings=rings,
+        ring_bytes={root: rows * row_bytes[root] for root, rows in rings.items()},
+        ticks=_joined(walks),
+        distances={
+            pair: Distance(ascending=gap, descending=walks[1].distances[pair]) for pair, gap in walks[0].distances.items()
+        },
+        calls=max(len(walk.calls) for walk in walks),
+    )
+
+
+def _row_step(graph: Graph, step: Step, order: tuple[int, ...]) -> RowStep:
+    reads = []
+    for position in order:
+        view = step.inputs[position]
+        rule = step.op.row_rule(step.operands, step.activations[position])
+        assert view is not None
+        tensor = step.operands.input(step.activations[position])
+        everything = Window(a=0, lo_offset=0, hi_offset=tensor.hwc[0])
+        reads.append(Read(root=view.root, rows=tensor.hwc[0], window=rule if isinstance(rule, Window) else everything))
+    return RowStep(rows=step.operands.output.hwc[0], target=step.output.root, reads=tuple(reads))
+
+
+def _sinks(row_steps: Sequence[RowStep], inner: frozenset[str]) -> tuple[int, ...]:
+    """The last step drives; then every other step whose output must be complete."""
+    last = len(row_steps) - 1
+    others = [index for index, step in enumerate(row_steps[:-1]) if step.target not in inner]
+    return (last, *others)
+
+
+def _ends(pinned: frozenset[str], root: str, graph: Graph) -> bool:
+    return root in pinned and root in graph.outputs
+
+
+def _is_simple_input(graph: Graph, chosen: Sequence[Step], root: str) -> bool:
+    """Whether every read of `root` is of the whole tensor, contiguous and by rows."""
+    for step in chosen:
+        for position, view in zip(step.activations, step.inputs, strict=True):
+            if view is None or view.root != root:
+                continue
+            tensor = step.operands.input(position)
+            if not _fills(graph, view, tensor.bytes) or view != whole(tensor, root=root):
+                return False
+            if not isinstance(step.op.row_rule(step.operands, position), Window) or tensor.hwc[0] != graph.tensors[root].hwc[0]:
+                return False
+    return True
+
+
+def _is_simple_output(
+    graph: Graph, chosen: Sequence[Step], alive: Mapping[str, Lifetime], root: str, start: int
+) -> bool:
+    """Whether the region writes all of `root` and each write is of whole contiguous rows."""
+    writes = [step for step in chosen if step.output.root == root]
+    return (
+        alive[root].first >= start
+        and len(writes) == 1
+        and writes[0].output == whole(writes[0].operands.output, root=root)
+        and _fills(graph, writes[0].output, writes[0].operands.output.bytes)
+        and writes[0].operands.output.hwc[0] == graph.tensors[root].hwc[0]
+    )
+
+
+def _fills(graph: Graph, view: View, size: int) -> bool:
+    return view.offset == 0 and graph.tensors[view.root].bytes == size
+
+
+def _joined(walks: Sequence[Walk]) -> dict[str, tuple[int, int]]:
+    joined: dict[str, tuple[int, int]] = {}
+    for walk in walks:
+        for root, (first, last) in walk.ticks.items():
+            before = joined.get(root, (first, last))
+            joined[root] = (min(first, before[0]), max(last, before[1]))
+    return joined
