@@ -57,12 +57,21 @@ def _outputs(model: bytes) -> int:
     return int(tflite.Model.GetRootAs(model, 0).Subgraphs(0).OutputsLength())
 
 
-def agree(model: bytes, folder: Path, *, seed: int = 0, lite: bool = True, tflm: bool = True, count: int = 3) -> None:
+def agree(
+    model: bytes,
+    folder: Path,
+    *,
+    seed: int = 0,
+    lite: bool = True,
+    tflm: bool = True,
+    extra: Sequence[tuple[Array, ...]] = (),
+) -> None:
     """Fail where numpy and a witness differ in one value.  `lite`, `tflm`: which witnesses know the operator."""
     path = folder / "model.tflite"
     path.write_bytes(model)
     graph = load(path).graph
-    stored = samples([graph.tensors[name] for name in graph.inputs], seed=seed, count=count)
+    stored = samples([graph.tensors[name] for name in graph.inputs], seed=seed)
+    stored += extra
     meant = []
     for sample in stored:
         values = evaluate(graph, dict(zip(graph.inputs, sample, strict=True)))

@@ -56,13 +56,22 @@ class Softmax(Pixelwise):
 
     def evaluate(self, operands: Operands, values: tuple[Array | None, ...]) -> tuple[Array, ...]:
         assert values[0] is not None
-        depth_first = values[0].astype(np.int64)
-        difference = depth_first - depth_first.max(axis=-1, keepdims=True)
-        exponentials = self.exponentials(operands)[-difference]
-        total = rounding_divide_by_pot(exponentials, ACCUMULATOR_BITS).sum(axis=-1, keepdims=True)
-        scale, bits = reciprocal(total, ACCUMULATOR_BITS)
-        share = rounding_divide_by_pot(saturating_rounding_doubling_high_mul(scale, exponentials), bits + 31 - 8)
+        scale, bits = reciprocal(self.sums(operands, values[0]), ACCUMULATOR_BITS)
+        product = saturating_rounding_doubling_high_mul(scale, self._exponentials_of(operands, values[0]))
+        # Where the exponentials sum to 512 or more TFLite shifts by more than a register has; every share rounds to 0.
+        share = rounding_divide_by_pot(product, bits + 31 - 8)
         return (store(share + operands.output.dtype.limits[0], operands.output),)
+
+    def sums(self, operands: Operands, x: Array) -> Integers:
+        """The sum of the exponentials of every pixel, in Q12.19."""
+        exponentials = self._exponentials_of(operands, x)
+        total: Integers = rounding_divide_by_pot(exponentials, ACCUMULATOR_BITS).sum(axis=-1, keepdims=True)
+        return total
+
+    def _exponentials_of(self, operands: Operands, x: Array) -> Integers:
+        stored = x.astype(np.int64)
+        chosen: Integers = self.exponentials(operands)[stored.max(axis=-1, keepdims=True) - stored]
+        return chosen
 
     def exponentials(self, operands: Operands) -> Integers:
         """exp(-beta * scale * d) in Q0.31 for d = 0 ... 255; 0 where TFLite holds it to be negligible."""

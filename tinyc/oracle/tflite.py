@@ -16,17 +16,24 @@ import numpy as np
 
 from tinyc.ir import Graph, Op, Operands, Operation
 from tinyc.ir.types import Array
-from tinyc.ops import FullyConnected
+from tinyc.ops import FullyConnected, Softmax
+from tinyc.ops.softmax import ACCUMULATOR_BITS
+from tinyc.oracle.numpy import evaluate
 
 NAME = "tflite-runtime {version}, reference kernels"
 
 
-@dataclass(frozen=True, slots=True)
+Values = tuple[Array | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """An operator that the witness computes wrongly: `sentence` says how, `applies` where."""
+    """Something the witness computes wrongly: `sentence` says what, `applies` in which operation, `shows` on which inputs."""
 
     sentence: str
     applies: Callable[[Op, Operands], bool]
+    shows: Callable[[Op, Operands, Values], bool] | None = None
+    """None: on any input."""
 
 
 def _is_per_channel_dense_of_rank_3(op: Op, operands: Operands) -> bool:
@@ -36,10 +43,26 @@ def _is_per_channel_dense_of_rank_3(op: Op, operands: Operands) -> bool:
     return quantization is not None and len(quantization.scales) > 1
 
 
+def _is_wide_softmax(op: Op, operands: Operands) -> bool:
+    return isinstance(op, Softmax) and operands.input(0).shape[-1] >= SOFTMAX_LIMIT
+
+
+def _shifts_too_far(op: Op, operands: Operands, values: Values) -> bool:
+    assert isinstance(op, Softmax) and values[0] is not None
+    return bool((op.sums(operands, values[0]) >= SOFTMAX_LIMIT << (31 - ACCUMULATOR_BITS)).any())
+
+
+SOFTMAX_LIMIT = 512
+
 FAULTS: tuple[Fault, ...] = (
     Fault(
-        "FULLY_CONNECTED with one weight scale a channel on an input of rank 3 or more takes scales of the wrong channels",
-        _is_per_channel_dense_of_rank_3,
+        sentence="FULLY_CONNECTED with one weight scale a channel on an input of rank 3 or more takes wrong scales",
+        applies=_is_per_channel_dense_of_rank_3,
+    ),
+    Fault(
+        sentence="SOFTMAX shifts a 32-bit value by 32 or more where the exponentials sum to 512 or more",
+        applies=_is_wide_softmax,
+        shows=_shifts_too_far,
     ),
 )
 """What is known to be wrong in tflite-runtime 2.14's reference kernels."""
@@ -52,16 +75,18 @@ class Witness:
     name: str = ""
     note: str = ""
     interpreter: Any = field(default=None, repr=False, compare=False)
+    graph: Graph | None = field(default=None, repr=False, compare=False)
+    """The model as imported, where one of its operations has a fault that shows on some inputs."""
 
     def run(self, inputs: Sequence[Array]) -> tuple[Array, ...] | None:
-        """The stored outputs, or None where nobody can testify."""
-        if self.interpreter is None:
+        """The stored outputs, or None where nobody can testify: no runtime, or a known fault shows on these inputs."""
+        if self.interpreter is None or (self.graph is not None and _shows_fault(self.graph, inputs)):
             return None
         _invoke(self.interpreter, inputs)
         return tuple(_stored(self.interpreter, detail) for detail in self.interpreter.get_output_details())
 
     def tensors(self, inputs: Sequence[Array]) -> Mapping[int, Array]:
-        """The stored value of every tensor that has one, by its index in the model file."""
+        """The stored value of every tensor that still has one, by its index in the model file, faults and all."""
         if self.interpreter is None:
             return {}
         _invoke(self.interpreter, inputs)
@@ -69,15 +94,16 @@ class Witness:
 
 
 def open_witness(path: Path, graph: Graph | None = None) -> Witness:
-    """The witness of the model file at `path`; with the imported `graph`, none where a known fault would show."""
+    """The witness of the model file at `path`; with the imported `graph` it is silent where a known fault would show."""
     try:
         import tflite_runtime
         from tflite_runtime.interpreter import Interpreter, OpResolverType
     except ImportError:
         return Witness(note="tflite-runtime is not installed (it needs Python 3.11 or older)")
     known = [] if graph is None else [fault for _, fault in faults(graph)]
-    if known:
-        return Witness(note=f"tflite-runtime is known to be wrong here: {known[0].sentence}")
+    certain = [fault for fault in known if fault.shows is None]
+    if certain:
+        return Witness(note=f"tflite-runtime is known to be wrong here: {certain[0].sentence}")
     try:
         interpreter = Interpreter(
             model_path=str(path),
@@ -87,14 +113,24 @@ def open_witness(path: Path, graph: Graph | None = None) -> Witness:
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as refusal:
         return Witness(note=f"tflite-runtime refuses the model: {_brief(refusal)}")
-    return Witness(name=NAME.format(version=tflite_runtime.__version__), interpreter=interpreter)
+    name = NAME.format(version=tflite_runtime.__version__)
+    return Witness(name=name, interpreter=interpreter, graph=graph if known else None)
 
 
 def faults(graph: Graph) -> Iterator[tuple[Operation, Fault]]:
-    """The operations of `graph` that the witness is known to compute wrongly."""
+    """The operations of `graph` that the witness is known to compute wrongly, on some inputs at least."""
     for operation in graph.operations:
         operands = graph.operands(operation)
         yield from ((operation, fault) for fault in FAULTS if fault.applies(operation.op, operands))
+
+
+def _shows_fault(graph: Graph, inputs: Sequence[Array]) -> bool:
+    values = evaluate(graph, dict(zip(graph.inputs, inputs, strict=True)))
+    for operation, fault in faults(graph):
+        known = tuple(None if name is None else values[name] for name in operation.inputs)
+        if fault.shows is None or fault.shows(operation.op, graph.operands(operation), known):
+            return True
+    return False
 
 
 def _invoke(interpreter: Any, inputs: Sequence[Array]) -> None:

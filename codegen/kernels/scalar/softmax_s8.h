@@ -61,7 +61,8 @@ TINYC_INLINE void softmax_s8__scalar(void *out, const void *const *in, int32_t x
             ++headroom;
         }
         const int32_t scale = softmax_s8_reciprocal((int32_t)(sum & INT32_MAX));
-        const int32_t shift = 12 - headroom + 31 - 8;
+        /* A sum of 512 and more makes every share less than half a unit: 32 shifts it out as well as 33 and more. */
+        const int32_t shift = tinyc_clamp(12 - headroom + 31 - 8, 0, 32);
         for (int32_t c = 0; c < p->channels; ++c) {
             const uint32_t share = (uint32_t)softmax_s8_multiply(scale, p->exp[greatest - source[c]]);
             const int32_t value = (int32_t)(((share >> (shift - 1)) + 1u) >> 1);

@@ -1,0 +1,97 @@
+"""The witness: what it reads, when it is silent, and the faults that it is known to have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from models import Operator, single, tensor, write
+from witnesses import micro
+
+from tinyc.frontends.tflite import load
+from tinyc.ir import Graph, Tensor
+from tinyc.ir.types import Array
+from tinyc.oracle import evaluate
+from tinyc.oracle.tflite import FAULTS, open_witness
+
+
+def saved(model: bytes, folder: Path) -> tuple[Path, Graph]:
+    path = folder / "model.tflite"
+    path.write_bytes(model)
+    return path, load(path).graph
+
+
+def dense(rank_3: bool) -> tuple[bytes, Array]:
+    random = np.random.default_rng(7)
+    leading = (1, 4) if rank_3 else (4,)
+    x = tensor("x", *leading, 16, scale=0.05, zero=3)
+    weights = tensor(
+        "w", 8, 16, scale=random.uniform(0.001, 0.02, 8), axis=0, data=random.integers(-127, 128, (8, 16)).astype(np.int8)
+    )
+    y = tensor("y", *leading, 8, scale=0.1, zero=-4)
+    model = single("FULLY_CONNECTED", [x, weights], y, "FullyConnectedOptions", KeepNumDims=rank_3)
+    return model, random.integers(-128, 128, (4, 16)).astype(np.int8)
+
+
+def test_per_channel_dense_on_rank_3_is_wrong_in_the_witness_and_right_on_rank_2(tmp_path: Path) -> None:
+    plain, values = dense(rank_3=False)
+    path, graph = saved(plain, tmp_path)
+    (right,) = open_witness(path, graph).run((values,)) or ()
+    assert np.array_equal(right, evaluate(graph, {"x": values})["y"])
+
+    model, _ = dense(rank_3=True)
+    path, graph = saved(model, tmp_path)
+    values = values.reshape(1, 4, 16)
+    meant = evaluate(graph, {"x": values})["y"]
+    assert np.array_equal(meant.reshape(4, 8), right)
+    assert np.array_equal(micro(model, [(values,)])[0][0], meant)
+    silent = open_witness(path, graph)
+    assert not silent.name
+    assert silent.note == f"tflite-runtime is known to be wrong here: {FAULTS[0].sentence}"
+    assert silent.run((values,)) is None
+    (wrong,) = open_witness(path).run((values,)) or ()
+    assert not np.array_equal(wrong, meant)
+
+
+def test_softmax_over_many_equal_values_shifts_too_far_in_the_witness(tmp_path: Path) -> None:
+    x, y = tensor("x", 1, 600, scale=0.1), tensor("y", 1, 600, scale=1 / 256, zero=-128)
+    path, graph = saved(single("SOFTMAX", [x], y, "SoftmaxOptions", Beta=1.0), tmp_path)
+    witness = open_witness(path, graph)
+    peaked, equal = np.full((1, 600), -128, np.int8), np.zeros((1, 600), np.int8)
+    peaked[0, 5] = 127
+    (found,) = witness.run((peaked,)) or ()
+    assert np.array_equal(found, evaluate(graph, {"x": peaked})["y"])
+    assert witness.run((equal,)) is None
+    assert np.all(evaluate(graph, {"x": equal})["y"] == -128)
+    (wrong,) = open_witness(path).run((equal,)) or ()
+    assert np.all(wrong == 127)
+
+
+def test_tensors_that_were_overwritten_in_place_are_not_read(tmp_path: Path) -> None:
+    x = tensor("x", 1, 4, 4, 1, scale=1.0)
+    tensors: list[Tensor] = [x, *(tensor(name, 1, 4, 4, 1, scale=1.0) for name in "abc")]
+    pool = {"Padding": 1, "StrideH": 1, "StrideW": 1, "FilterHeight": 1, "FilterWidth": 1}
+    operators = [
+        Operator(kind="MAX_POOL_2D", inputs=["x"], outputs=["a"], table="Pool2DOptions", options=pool),
+        Operator(kind="ADD", inputs=["a", "x"], outputs=["b"], table="AddOptions"),
+        Operator(kind="ADD", inputs=["b", "x"], outputs=["c"], table="AddOptions"),
+    ]
+    path, graph = saved(write(tensors, operators, ["x"], ["c"]), tmp_path)
+    value = np.arange(16, dtype=np.int8).reshape(1, 4, 4, 1)
+    meant = evaluate(graph, {"x": value})
+    found = open_witness(path, graph).tensors((value,))
+    assert set(found) < {0, 1, 2, 3}
+    assert {0, 3} <= set(found)
+    for index, array in found.items():
+        assert np.array_equal(array, meant["xabc"[index]])
+
+
+def test_a_model_that_the_witness_refuses_has_none(tmp_path: Path) -> None:
+    x, y = tensor("x", 1, 2, scale=1.0), tensor("y", 1, 2, scale=1.0)
+    path = tmp_path / "future.tflite"
+    path.write_bytes(single("RELU", [x], y, version=99))
+    witness = open_witness(path)
+    assert not witness.name
+    assert witness.note.startswith("tflite-runtime refuses the model: ")
+    assert witness.run(()) is None
+    assert witness.tensors(()) == {}
