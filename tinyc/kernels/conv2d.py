@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
+import numpy as np
+
 from tinyc.ir import Op, Operands
 from tinyc.ir.types import DType
 from tinyc.kernels import dense
-from tinyc.kernels.contract import Bound, CArray, Extent, Isa, Kernel, Strides
-from tinyc.kernels.requantize import bias_values, factors_of, general
+from tinyc.kernels.contract import Bound, CArray, Extent, Isa, Kernel, Strides, contiguous
+from tinyc.kernels.packing import Pairs, dual_is_exact, pack_dual, window_order
+from tinyc.kernels.requantize import Ties, fast, general
 from tinyc.ops.attributes import activation_range
 from tinyc.ops.conv2d import Conv2D
 
@@ -19,6 +24,9 @@ def _is_int8(operands: Operands) -> bool:
 def _is_pointwise(op: Op, operands: Operands) -> bool:
     assert isinstance(op, Conv2D)
     return operands.input(1).shape[1:3] == (1, 1) and op.stride == (1, 1) and not any(op.padding)
+
+
+# Plain C
 
 
 def _accepts_scalar(op: Op, operands: Operands) -> bool:
@@ -37,7 +45,7 @@ def _bind_scalar(op: Op, operands: Operands, strides: Strides) -> Bound:
     return Bound(
         fields={
             "weights": CArray(c_type="int8_t", data=weights.values.reshape(-1)),
-            "requantize": general(bias_values(operands, channels), factors_of(op, operands)),
+            "requantize": general(op, operands, channels),
             "in_columns": x.hwc[1],
             "in_channels": depth,
             "in_stride": strides.inputs[0],
@@ -66,6 +74,142 @@ def _cost_scalar(op: Op, operands: Operands) -> int:
     return 10 * op.macs(operands) + 60 * operands.output.elements
 
 
+# Armv7E-M: pairs of pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Runs:
+    """The adjacent bytes of a window: `count` runs of `length` bytes in each of its rows."""
+
+    count: int
+    length: int
+    rows: int
+
+    @property
+    def order(self) -> Pairs:
+        return window_order(runs=self.count * self.rows, length=self.length)
+
+    @property
+    def steps(self) -> int:
+        return len(self.order)
+
+
+def _runs(op: Op, operands: Operands, strides: Strides) -> _Runs:
+    assert isinstance(op, Conv2D)
+    _, rows, columns, depth = operands.input(1).shape
+    if op.dilation[1] == 1 and strides.inputs[0] == depth:
+        return _Runs(count=1, length=columns * depth, rows=rows)
+    return _Runs(count=columns, length=depth, rows=rows)
+
+
+def _accepts_dsp(op: Op, operands: Operands, ties: Ties) -> bool:
+    assert isinstance(op, Conv2D)
+    if not _is_int8(operands):
+        return False
+    weights = operands.input(1).values.astype(np.int64).reshape(operands.input(1).shape[0], -1)
+    if not dual_is_exact(weights, input_limits=operands.input(0).dtype.limits):
+        return False
+    found = fast(op, op.activation, operands)
+    return found is not None and found.ties is ties
+
+
+def _accepts_ties(op: Op, operands: Operands) -> bool:
+    return _accepts_dsp(op, operands, Ties.CORRECTED)
+
+
+def _accepts_relu(op: Op, operands: Operands) -> bool:
+    return _accepts_dsp(op, operands, Ties.DROPPED)
+
+
+def _accepts_pointwise_ties(op: Op, operands: Operands) -> bool:
+    return _is_pointwise(op, operands) and _accepts_ties(op, operands)
+
+
+def _accepts_pointwise_relu(op: Op, operands: Operands) -> bool:
+    return _is_pointwise(op, operands) and _accepts_relu(op, operands)
+
+
+def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, Conv2D)
+    x, weights, output = operands.input(0), operands.input(1), operands.output
+    channels, kernel_rows, kernel_columns, depth = weights.shape
+    least, most = activation_range(op.activation, output)
+    runs = _runs(op, operands, strides)
+    requantization = fast(op, op.activation, operands)
+    assert requantization is not None
+    matrix = weights.values.astype(np.int64).reshape(channels, -1)
+    words = pack_dual(matrix, runs.order, requantization.rows, block=4)
+    return Bound(
+        fields={
+            "weights": CArray(c_type="int32_t", data=words),
+            "steps": runs.steps,
+            "out_channels": channels,
+            "out_stride": strides.output,
+            "least": least,
+            "most": most,
+            "in_stride": strides.inputs[0],
+            "in_columns": x.hwc[1],
+            "in_channels": depth,
+            "run_bytes": runs.length,
+            "runs": runs.count,
+            "kernel_rows": kernel_rows,
+            "kernel_columns": kernel_columns,
+            "stride": op.stride[1],
+            "dilation_rows": op.dilation[0],
+            "dilation": op.dilation[1],
+            "pad_left": op.padding.left,
+            "outside": CArray(c_type="int8_t", data=np.full(depth, x.zero_point, np.int8)),
+        }
+    )
+
+
+def _scratch_dsp(op: Op, operands: Operands) -> int:
+    """Two widened windows, and two runs that cross a border; whatever the strides."""
+    assert isinstance(op, Conv2D)
+    _, rows, columns, depth = operands.input(1).shape
+    apart = _Runs(count=columns, length=depth, rows=rows)
+    joined = _runs(op, operands, contiguous(operands, op.activations(operands)))
+    edges = 2 * joined.length if depth % 4 and columns > 1 else 0
+    return 8 * max(apart.steps, joined.steps) + (edges + 3) // 4 * 4
+
+
+def _cost_dsp(op: Op, operands: Operands) -> int:
+    assert isinstance(op, Conv2D)
+    rows, columns, channels = operands.output.hwc
+    runs = _runs(op, operands, contiguous(operands, op.activations(operands)))
+    blocks = (channels + 3) // 4
+    widening = runs.rows * runs.count * 30 + 2 * runs.steps * 2 + 150
+    multiplying = blocks * (12.4 * runs.steps + 64)
+    return int(rows * ((columns + 1) // 2) * (widening + multiplying))
+
+
+def _cost_pointwise_dsp(op: Op, operands: Operands) -> int:
+    rows, columns, channels = operands.output.hwc
+    steps = (operands.input(1).shape[3] + 1) // 2
+    pair = 4 * steps + 100 + (channels + 3) // 4 * (12.4 * steps + 64)
+    return int((rows * columns + 1) // 2 * pair)
+
+
+_DSP = Kernel(
+    name="conv2d_s8__dsp",
+    isa=Isa.DSP,
+    op=Conv2D,
+    header="dsp/conv2d_s8.h",
+    struct="tinyc_conv2d_s8_dsp",
+    accepts=_accepts_ties,
+    bind=_bind_dsp,
+    cost=_cost_dsp,
+    scratch=_scratch_dsp,
+    stack=160,
+)
+_POINTWISE_DSP = replace(
+    _DSP,
+    name="pointwise_s8__dsp",
+    accepts=_accepts_pointwise_ties,
+    cost=_cost_pointwise_dsp,
+    extent=Extent.LONG_ROW,
+)
+
 KERNELS: tuple[Kernel, ...] = (
     Kernel(
         name="conv2d_s8__scalar",
@@ -88,4 +232,8 @@ KERNELS: tuple[Kernel, ...] = (
         cost=dense.cost_scalar,
         extent=Extent.LONG_ROW,
     ),
+    _DSP,
+    replace(_DSP, name="conv2d_s8__dsp_relu", accepts=_accepts_relu),
+    _POINTWISE_DSP,
+    replace(_POINTWISE_DSP, name="pointwise_s8__dsp_relu", accepts=_accepts_pointwise_relu),
 )

@@ -1,0 +1,78 @@
+/* int8 dense layers and 1x1 convolutions on Armv7E-M, one vector at a time, straight from the activations: no scratch. */
+#ifndef TINYC_DSP_DENSE_S8_H
+#define TINYC_DSP_DENSE_S8_H
+
+#include "dsp/matmul_s8.h"
+
+typedef struct {
+    const int32_t *weights; /* blocks of eight output channels: 8 dual words for four inputs, 32 constants */
+    int32_t vectors;        /* of the whole tensor */
+    int32_t in_channels;
+    int32_t in_stride; /* bytes from one input vector to the next */
+    int32_t out_channels;
+    int32_t out_stride; /* bytes from one output vector to the next */
+    int32_t least;      /* the activation's range */
+    int32_t most;
+} tinyc_dense_s8_dsp;
+
+/* The last one to three bytes of a vector as a word. */
+TINYC_INLINE uint32_t tinyc_tail_word(const int8_t *bytes, int32_t count)
+{
+    uint32_t word = 0;
+    for (int32_t i = 0; i < count; ++i) {
+        word |= (uint32_t)(uint8_t)bytes[i] << (8 * i);
+    }
+    return word;
+}
+
+TINYC_SHARED void tinyc_dense_vectors(int8_t *out, const int8_t *in, int32_t count, const tinyc_dense_s8_dsp *p, tinyc_vector_blocks *blocks)
+{
+    const int32_t groups = p->in_channels >> 2, tail_bytes = p->in_channels & 3, rest = p->out_channels & 7;
+    const int32_t words = 8 * (groups + (tail_bytes != 0)) + 8 * TINYC_REQUANTIZATION_WORDS;
+    const uint32_t skip = TINYC_VECTOR_GROUP_BYTES * ((uint32_t)groups & 3u);
+    const int32_t *weights_end = p->weights + (p->out_channels >> 3) * words;
+    for (; count > 0; --count) {
+        const int8_t *end = in + 4 * groups;
+        const uint32_t tail = tinyc_tail_word(end, tail_bytes);
+        if (weights_end != p->weights) {
+            blocks(in, p->weights, out, weights_end, end, skip, tail, (uint32_t)tail_bytes);
+        }
+        if (rest != 0) {
+            int8_t last[8];
+            blocks(in, weights_end, last, weights_end + words, end, skip, tail, (uint32_t)tail_bytes);
+            for (int32_t c = 0; c < rest; ++c) {
+                out[p->out_channels - rest + c] = last[c];
+            }
+        }
+        if (p->least > -128 || p->most < 127) {
+            tinyc_clamp_bytes(out, p->out_channels, p->least, p->most);
+        }
+        in += p->in_stride;
+        out += p->out_stride;
+    }
+}
+
+TINYC_INLINE void dense_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_dense_s8_dsp *p)
+{
+    tinyc_dense_vectors((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, tinyc_vector_blocks_ties);
+}
+
+TINYC_INLINE void dense_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_dense_s8_dsp *p)
+{
+    tinyc_dense_vectors((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, tinyc_vector_blocks_relu);
+}
+
+/* Input vectors that are not pixels: whole images seen as vectors. */
+TINYC_INLINE void dense_whole_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_dense_s8_dsp *p)
+{
+    (void)x0, (void)x1;
+    tinyc_dense_vectors((int8_t *)out, (const int8_t *)in[0], p->vectors, p, tinyc_vector_blocks_ties);
+}
+
+TINYC_INLINE void dense_whole_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_dense_s8_dsp *p)
+{
+    (void)x0, (void)x1;
+    tinyc_dense_vectors((int8_t *)out, (const int8_t *)in[0], p->vectors, p, tinyc_vector_blocks_relu);
+}
+
+#endif

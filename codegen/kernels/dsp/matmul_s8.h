@@ -1,0 +1,486 @@
+/* The inner blocks of convolutions and dense layers: a few pixels times a few output channels, requantized.
+ *
+ * Weights are packed in pairs of channels, "dual": an int16 lane holds 256 * w1 + w0, a word the lanes of two inputs.  SMLAD with the word
+ * gives 256 * S1 + S0, SMLAD with its SXTB16 gives S0, and S1 is the difference over 256: exact while |S1| < 2^23, whatever wraps in
+ * between (packing.py checks the actual weights).  Every block of channels is followed by its requantization constants {2 * bias,
+ * multiplier, offset, shift}, so that one pointer reads the whole layer.  See requantize.h for the five instructions that use them; the
+ * `relu` variants leave out the tie correction, which cannot show where nothing below the zero point survives.
+ *
+ * The blocks are assembly because gcc spills: all fourteen registers are in use.  Loops are unrolled eight or four times and entered at
+ * `entry`, so that any count runs without a remainder loop.
+ */
+#ifndef TINYC_DSP_MATMUL_S8_H
+#define TINYC_DSP_MATMUL_S8_H
+
+#include "dsp/dsp.h"
+#include "requantize.h"
+
+/* Steps of two inputs: acts holds {pixel a, pixel b} words of two int16 each.  `weights` ends before `weights_end` after whole blocks of
+ * four channels; four bytes of a and of b are written for each. */
+typedef void tinyc_pair_blocks(const uint32_t *acts, const int32_t *weights, int8_t *out_a, int8_t *out_b, const int32_t *weights_end,
+                               const uint32_t *acts_end, uint32_t skip);
+
+/* The same of pixel a alone. */
+typedef void tinyc_single_blocks(const uint32_t *acts, const int32_t *weights, int8_t *out_a, const int32_t *weights_end,
+                                 const uint32_t *acts_end, uint32_t skip);
+
+/* One vector of bytes, blocks of eight channels.  `acts_end` is after the whole groups of four; `tail` has the last one to three bytes. */
+typedef void tinyc_vector_blocks(const int8_t *acts, const int32_t *weights, int8_t *out, const int32_t *weights_end, const int8_t *acts_end,
+                                 uint32_t skip, uint32_t tail, uint32_t has_tail);
+
+enum {
+    TINYC_PAIR_STEP_BYTES = 48,   /* of code, for `skip` */
+    TINYC_SINGLE_STEP_BYTES = 32,
+    TINYC_VECTOR_GROUP_BYTES = 124,
+    TINYC_REQUANTIZATION_WORDS = 4
+};
+
+#if TINYC_HAS_DSP
+
+#if defined(__clang__)
+#define TINYC_NAKED __attribute__((naked, noinline, unused)) static
+#else
+#define TINYC_NAKED __attribute__((naked, noipa, unused)) static
+#endif
+#define TINYC_ARGUMENT __attribute__((unused))
+
+/* acts r0, weights r1, pixels r2 r3, weights r12 lr; sums: channels 01 r4 r5 and 0 r6 r7, channels 23 r8 r9 and 2 r10 r11 (a, b). */
+#define TINYC_PAIR_FIRST                                                                                                       \
+    "ldmia.w r0!, {r2, r3}\n"                                                                                                  \
+    "ldmia.w r1!, {r12, lr}\n"                                                                                                 \
+    "smuad r4, r12, r2\n"                                                                                                      \
+    "smuad r5, r12, r3\n"                                                                                                      \
+    "sxtb16 r12, r12\n"                                                                                                        \
+    "smuad r6, r12, r2\n"                                                                                                      \
+    "smuad r7, r12, r3\n"                                                                                                      \
+    "smuad r8, lr, r2\n"                                                                                                       \
+    "smuad r9, lr, r3\n"                                                                                                       \
+    "sxtb16 lr, lr\n"                                                                                                          \
+    "smuad r10, lr, r2\n"                                                                                                      \
+    "smuad r11, lr, r3\n"
+
+#define TINYC_PAIR_STEP                                                                                                        \
+    "ldmia.w r0!, {r2, r3}\n"                                                                                                  \
+    "ldmia.w r1!, {r12, lr}\n"                                                                                                 \
+    "smlad r4, r12, r2, r4\n"                                                                                                  \
+    "smlad r5, r12, r3, r5\n"                                                                                                  \
+    "sxtb16.w r12, r12\n"                                                                                                      \
+    "smlad r6, r12, r2, r6\n"                                                                                                  \
+    "smlad r7, r12, r3, r7\n"                                                                                                  \
+    "smlad r8, lr, r2, r8\n"                                                                                                   \
+    "smlad r9, lr, r3, r9\n"                                                                                                   \
+    "sxtb16.w lr, lr\n"                                                                                                        \
+    "smlad r10, lr, r2, r10\n"                                                                                                 \
+    "smlad r11, lr, r3, r11\n"
+
+/* Constants {r0 r2 r3 r12}; the sum is doubled by `doubling` as it is read. */
+#define TINYC_TIES(sum)                                                                                                        \
+    "add lr, r3, " sum ", asr #31\n"                                                                                           \
+    "smmlar " sum ", " sum ", r2, lr\n"
+#define TINYC_RELU(sum) "smmlar " sum ", " sum ", r2, r3\n"
+
+#define TINYC_REQUANTIZE(high_mul, sum, doubling)                                                                              \
+    "add " sum ", r0, " sum ", " doubling "\n"                                                                                 \
+    high_mul(sum)                                                                                                              \
+    "asr " sum ", " sum ", r12\n"                                                                                              \
+    "ssat " sum ", #8, " sum "\n"
+
+#define TINYC_REQUANTIZE_PAIR(high_mul, a, b, doubling)                                                                        \
+    "ldmia.w r1!, {r0, r2, r3, r12}\n"                                                                                         \
+    TINYC_REQUANTIZE(high_mul, a, doubling)                                                                                    \
+    TINYC_REQUANTIZE(high_mul, b, doubling)
+
+/* Stack: 0 acts, 4 out_a, 8 out_b, 48 weights_end, 52 acts_end, 56 skip, then entry. */
+#define TINYC_DEFINE_PAIR_BLOCKS(name, high_mul)                                                                               \
+    TINYC_NAKED void name(TINYC_ARGUMENT const uint32_t *acts, TINYC_ARGUMENT const int32_t *weights,                          \
+                          TINYC_ARGUMENT int8_t *out_a, TINYC_ARGUMENT int8_t *out_b, TINYC_ARGUMENT const int32_t *weights_end, \
+                          TINYC_ARGUMENT const uint32_t *acts_end, TINYC_ARGUMENT uint32_t skip)                               \
+    {                                                                                                                          \
+        __asm__ volatile(                                                                                                      \
+            "push {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                        \
+            "ldr r12, [sp, #56]\n"                                                                                             \
+            "adr.w lr, 3f\n"                                                                                                   \
+            "sub lr, lr, r12\n"                                                                                                \
+            "orr lr, lr, #1\n"                                                                                                 \
+            "str lr, [sp, #56]\n"                                                                                              \
+            "1:\n"                                                                                                             \
+            "ldr r0, [sp]\n"                                                                                                   \
+            TINYC_PAIR_FIRST                                                                                                   \
+            "ldr.w pc, [sp, #56]\n"                                                                                            \
+            "2:\n"                                                                                                             \
+            TINYC_PAIR_STEP TINYC_PAIR_STEP TINYC_PAIR_STEP TINYC_PAIR_STEP                                                    \
+            TINYC_PAIR_STEP TINYC_PAIR_STEP TINYC_PAIR_STEP TINYC_PAIR_STEP                                                    \
+            "3:\n"                                                                                                             \
+            "ldr r2, [sp, #52]\n"                                                                                              \
+            "cmp r0, r2\n"                                                                                                     \
+            "bne.w 2b\n"                                                                                                       \
+            "sub r4, r4, r6\n"                                                                                                 \
+            "sub r5, r5, r7\n"                                                                                                 \
+            "sub r8, r8, r10\n"                                                                                                \
+            "sub r9, r9, r11\n"                                                                                                \
+            TINYC_REQUANTIZE_PAIR(high_mul, "r6", "r7", "lsl #1")                                                              \
+            TINYC_REQUANTIZE_PAIR(high_mul, "r4", "r5", "asr #7")                                                              \
+            TINYC_REQUANTIZE_PAIR(high_mul, "r10", "r11", "lsl #1")                                                            \
+            TINYC_REQUANTIZE_PAIR(high_mul, "r8", "r9", "asr #7")                                                              \
+            "ldrd r2, r3, [sp, #4]\n"                                                                                          \
+            "strb r6, [r2], #1\n"                                                                                              \
+            "strb r4, [r2], #1\n"                                                                                              \
+            "strb r10, [r2], #1\n"                                                                                             \
+            "strb r8, [r2], #1\n"                                                                                              \
+            "strb r7, [r3], #1\n"                                                                                              \
+            "strb r5, [r3], #1\n"                                                                                              \
+            "strb r11, [r3], #1\n"                                                                                             \
+            "strb r9, [r3], #1\n"                                                                                              \
+            "strd r2, r3, [sp, #4]\n"                                                                                          \
+            "ldr r0, [sp, #48]\n"                                                                                              \
+            "cmp r1, r0\n"                                                                                                     \
+            "bne.w 1b\n"                                                                                                       \
+            "pop {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                       \
+    }
+
+TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_ties, TINYC_TIES)
+TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_RELU)
+
+/* acts r0, weights r1, pixel r2, weights r8 r9; sums: channels 01 r4 and 0 r5, channels 23 r6 and 2 r7. */
+#define TINYC_SINGLE_STEP                                                                                                      \
+    "ldr.w r2, [r0], #8\n"                                                                                                     \
+    "ldmia.w r1!, {r8, r9}\n"                                                                                                  \
+    "smlad r4, r8, r2, r4\n"                                                                                                   \
+    "sxtb16.w r8, r8\n"                                                                                                        \
+    "smlad r5, r8, r2, r5\n"                                                                                                   \
+    "smlad r6, r9, r2, r6\n"                                                                                                   \
+    "sxtb16.w r9, r9\n"                                                                                                        \
+    "smlad r7, r9, r2, r7\n"
+
+#define TINYC_REQUANTIZE_SINGLE(high_mul, sum, doubling)                                                                       \
+    "ldmia.w r1!, {r0, r2, r3, r12}\n"                                                                                         \
+    TINYC_REQUANTIZE(high_mul, sum, doubling)                                                                                  \
+    "strb " sum ", [r8], #1\n"
+
+/* Stack: 0 acts, 4 out_a, 8 weights_end, 48 acts_end, 52 skip, then entry. */
+#define TINYC_DEFINE_SINGLE_BLOCKS(name, high_mul)                                                                             \
+    TINYC_NAKED void name(TINYC_ARGUMENT const uint32_t *acts, TINYC_ARGUMENT const int32_t *weights,                          \
+                          TINYC_ARGUMENT int8_t *out_a, TINYC_ARGUMENT const int32_t *weights_end,                             \
+                          TINYC_ARGUMENT const uint32_t *acts_end, TINYC_ARGUMENT uint32_t skip)                               \
+    {                                                                                                                          \
+        __asm__ volatile(                                                                                                      \
+            "push {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                        \
+            "ldr r12, [sp, #52]\n"                                                                                             \
+            "adr.w lr, 3f\n"                                                                                                   \
+            "sub lr, lr, r12\n"                                                                                                \
+            "orr lr, lr, #1\n"                                                                                                 \
+            "str lr, [sp, #52]\n"                                                                                              \
+            "1:\n"                                                                                                             \
+            "ldr r0, [sp]\n"                                                                                                   \
+            "mov r4, #0\n"                                                                                                     \
+            "mov r5, #0\n"                                                                                                     \
+            "mov r6, #0\n"                                                                                                     \
+            "mov r7, #0\n"                                                                                                     \
+            "ldr.w pc, [sp, #52]\n"                                                                                            \
+            "2:\n"                                                                                                             \
+            TINYC_SINGLE_STEP TINYC_SINGLE_STEP TINYC_SINGLE_STEP TINYC_SINGLE_STEP                                            \
+            TINYC_SINGLE_STEP TINYC_SINGLE_STEP TINYC_SINGLE_STEP TINYC_SINGLE_STEP                                            \
+            "3:\n"                                                                                                             \
+            "ldr r2, [sp, #48]\n"                                                                                              \
+            "cmp r0, r2\n"                                                                                                     \
+            "bne.w 2b\n"                                                                                                       \
+            "sub r4, r4, r5\n"                                                                                                 \
+            "sub r6, r6, r7\n"                                                                                                 \
+            "ldr r8, [sp, #4]\n"                                                                                               \
+            TINYC_REQUANTIZE_SINGLE(high_mul, "r5", "lsl #1")                                                                  \
+            TINYC_REQUANTIZE_SINGLE(high_mul, "r4", "asr #7")                                                                  \
+            TINYC_REQUANTIZE_SINGLE(high_mul, "r7", "lsl #1")                                                                  \
+            TINYC_REQUANTIZE_SINGLE(high_mul, "r6", "asr #7")                                                                  \
+            "str r8, [sp, #4]\n"                                                                                               \
+            "ldr r0, [sp, #8]\n"                                                                                               \
+            "cmp r1, r0\n"                                                                                                     \
+            "bne.w 1b\n"                                                                                                       \
+            "pop {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                       \
+    }
+
+TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_ties, TINYC_TIES)
+TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_relu, TINYC_RELU)
+
+/* acts r0, weights r1, inputs r2 (even) r3 (odd), weights r12 lr; sums of channels 01 r4, 0 r5, 23 r6, 2 r7, 45 r8, 4 r9, 67 r10, 6 r11. */
+#define TINYC_VECTOR_HALF(inputs)                                                                                              \
+    "ldmia.w r1!, {r12, lr}\n"                                                                                                 \
+    "smlad r4, r12, " inputs ", r4\n"                                                                                          \
+    "sxtb16.w r12, r12\n"                                                                                                      \
+    "smlad r5, r12, " inputs ", r5\n"                                                                                          \
+    "smlad r6, lr, " inputs ", r6\n"                                                                                           \
+    "sxtb16.w lr, lr\n"                                                                                                        \
+    "smlad r7, lr, " inputs ", r7\n"                                                                                           \
+    "ldmia.w r1!, {r12, lr}\n"                                                                                                 \
+    "smlad r8, r12, " inputs ", r8\n"                                                                                          \
+    "sxtb16.w r12, r12\n"                                                                                                      \
+    "smlad r9, r12, " inputs ", r9\n"                                                                                          \
+    "smlad r10, lr, " inputs ", r10\n"                                                                                         \
+    "sxtb16.w lr, lr\n"                                                                                                        \
+    "smlad r11, lr, " inputs ", r11\n"
+
+#define TINYC_VECTOR_GROUP(load)                                                                                               \
+    load                                                                                                                       \
+    "sxtb16.w r2, r3\n"                                                                                                        \
+    "sxtb16.w r3, r3, ror #8\n"                                                                                                \
+    TINYC_VECTOR_HALF("r2")                                                                                                    \
+    TINYC_VECTOR_HALF("r3")
+
+#define TINYC_VECTOR_LOAD "ldr.w r3, [r0], #4\n"
+
+#define TINYC_REQUANTIZE_VECTOR(high_mul, sum, doubling)                                                                       \
+    "ldmia.w r1!, {r0, r2, r3, r12}\n"                                                                                         \
+    TINYC_REQUANTIZE(high_mul, sum, doubling)                                                                                  \
+    "strb " sum ", [lr], #1\n"
+
+/* The offset's register is not needed again, so the tie correction may take it. */
+#define TINYC_VECTOR_TIES(sum)                                                                                                 \
+    "add r3, r3, " sum ", asr #31\n"                                                                                           \
+    "smmlar " sum ", " sum ", r2, r3\n"
+
+/* Stack: 0 acts, 4 out, 8 weights_end, 48 acts_end, 52 skip, then entry, 56 tail, 60 has_tail, then where the groups end. */
+#define TINYC_DEFINE_VECTOR_BLOCKS(name, high_mul)                                                                             \
+    TINYC_NAKED void name(TINYC_ARGUMENT const int8_t *acts, TINYC_ARGUMENT const int32_t *weights, TINYC_ARGUMENT int8_t *out, \
+                          TINYC_ARGUMENT const int32_t *weights_end, TINYC_ARGUMENT const int8_t *acts_end,                    \
+                          TINYC_ARGUMENT uint32_t skip, TINYC_ARGUMENT uint32_t tail, TINYC_ARGUMENT uint32_t has_tail)        \
+    {                                                                                                                          \
+        __asm__ volatile(                                                                                                      \
+            "push {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                        \
+            "ldr r12, [sp, #52]\n"                                                                                             \
+            "adr.w lr, 3f\n"                                                                                                   \
+            "sub lr, lr, r12\n"                                                                                                \
+            "orr lr, lr, #1\n"                                                                                                 \
+            "str lr, [sp, #52]\n"                                                                                              \
+            "ldr r12, [sp, #60]\n"                                                                                             \
+            "adr.w lr, 5f\n"                                                                                                   \
+            "cmp r12, #0\n"                                                                                                    \
+            "beq 6f\n"                                                                                                         \
+            "adr.w lr, 4f\n"                                                                                                   \
+            "6:\n"                                                                                                             \
+            "orr lr, lr, #1\n"                                                                                                 \
+            "str lr, [sp, #60]\n"                                                                                              \
+            "1:\n"                                                                                                             \
+            "ldr r0, [sp]\n"                                                                                                   \
+            "mov r4, #0\n"                                                                                                     \
+            "mov r5, #0\n"                                                                                                     \
+            "mov r6, #0\n"                                                                                                     \
+            "mov r7, #0\n"                                                                                                     \
+            "mov r8, #0\n"                                                                                                     \
+            "mov r9, #0\n"                                                                                                     \
+            "mov r10, #0\n"                                                                                                    \
+            "mov r11, #0\n"                                                                                                    \
+            "ldr.w pc, [sp, #52]\n"                                                                                            \
+            "2:\n"                                                                                                             \
+            TINYC_VECTOR_GROUP(TINYC_VECTOR_LOAD)                                                                              \
+            TINYC_VECTOR_GROUP(TINYC_VECTOR_LOAD)                                                                              \
+            TINYC_VECTOR_GROUP(TINYC_VECTOR_LOAD)                                                                              \
+            TINYC_VECTOR_GROUP(TINYC_VECTOR_LOAD)                                                                              \
+            "3:\n"                                                                                                             \
+            "ldr r2, [sp, #48]\n"                                                                                              \
+            "cmp r0, r2\n"                                                                                                     \
+            "bne.w 2b\n"                                                                                                       \
+            "ldr.w pc, [sp, #60]\n"                                                                                            \
+            "4:\n"                                                                                                             \
+            TINYC_VECTOR_GROUP("ldr r3, [sp, #56]\n")                                                                          \
+            "5:\n"                                                                                                             \
+            "sub r4, r4, r5\n"                                                                                                 \
+            "sub r6, r6, r7\n"                                                                                                 \
+            "sub r8, r8, r9\n"                                                                                                 \
+            "sub r10, r10, r11\n"                                                                                              \
+            "ldr lr, [sp, #4]\n"                                                                                               \
+            TINYC_REQUANTIZE_VECTOR(high_mul, "r5", "lsl #1")                                                                  \
+            TINYC_REQUANTIZE_VECTOR(high_mul, "r4", "asr #7")                                                                  \
+            TINYC_REQUANTIZE_VECTOR(high_mul, "r7", "lsl #1")                                                                  \
+            TINYC_REQUANTIZE_VECTOR(high_mul, "r6", "asr #7")                                                                  \
+            TINYC_REQUANTIZE_VECTOR(high_mul, "r9", "lsl #1")                                                                  \
+            TINYC_REQUANTIZE_VECTOR(high_mul, "r8", "asr #7")                                                                  \
+            TINYC_REQUANTIZE_VECTOR(high_mul, "r11", "lsl #1")                                                                 \
+            TINYC_REQUANTIZE_VECTOR(high_mul, "r10", "asr #7")                                                                 \
+            "str lr, [sp, #4]\n"                                                                                               \
+            "ldr r0, [sp, #8]\n"                                                                                               \
+            "cmp r1, r0\n"                                                                                                     \
+            "bne.w 1b\n"                                                                                                       \
+            "pop {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                       \
+    }
+
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_ties, TINYC_VECTOR_TIES)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_relu, TINYC_RELU)
+
+/* `count` groups of four bytes of a and of b, widened: {a even, b even, a odd, b odd} each. */
+TINYC_INLINE uint32_t *tinyc_widen_groups(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
+{
+#define TINYC_WIDEN_GROUP                                                                                                      \
+    "ldr r6, [%1], #4\n"                                                                                                       \
+    "ldr r8, [%2], #4\n"                                                                                                       \
+    "sxtb16 r4, r6\n"                                                                                                          \
+    "sxtb16 r5, r8\n"                                                                                                          \
+    "sxtb16 r6, r6, ror #8\n"                                                                                                  \
+    "sxtb16 r8, r8, ror #8\n"                                                                                                  \
+    "stmia %0!, {r4, r5, r6, r8}\n"
+    __asm__ volatile("subs %3, %3, #4\n"
+                     "blt 2f\n"
+                     "1:\n" TINYC_WIDEN_GROUP TINYC_WIDEN_GROUP TINYC_WIDEN_GROUP TINYC_WIDEN_GROUP
+                     "subs %3, %3, #4\n"
+                     "bge 1b\n"
+                     "2:\n"
+                     "adds %3, %3, #4\n"
+                     "beq 4f\n"
+                     "3:\n" TINYC_WIDEN_GROUP
+                     "subs %3, %3, #1\n"
+                     "bne 3b\n"
+                     "4:\n"
+                     : "+r"(to), "+r"(a), "+r"(b), "+r"(count)
+                     :
+                     : "r4", "r5", "r6", "r8", "cc", "memory");
+#undef TINYC_WIDEN_GROUP
+    return to;
+}
+
+#else
+
+/* A requantized sum from its constants {2 * bias, multiplier, offset, shift}. */
+TINYC_INLINE int8_t tinyc_requantize_fast(int32_t sum, const int32_t *constants, int32_t ties)
+{
+    const int32_t doubled = (int32_t)((uint32_t)constants[0] + 2u * (uint32_t)sum);
+    const int32_t tie = ties && doubled < 0 ? -1 : 0;
+    return (int8_t)tinyc_ssat8(tinyc_smmlar(doubled, constants[1], constants[2] + tie) >> constants[3]);
+}
+
+/* Two sums from 256 * s1 + s0 and s0, requantized. */
+TINYC_INLINE void tinyc_store_dual(int8_t *out, int32_t both, int32_t low, const int32_t *constants, int32_t ties)
+{
+    const int32_t high = (int32_t)((uint32_t)both - (uint32_t)low) / 256;
+    out[0] = tinyc_requantize_fast(low, constants, ties);
+    out[1] = tinyc_requantize_fast(high, constants + TINYC_REQUANTIZATION_WORDS, ties);
+}
+
+/* One pixel times four channels; the words of a pixel are two apart. */
+TINYC_INLINE const int32_t *tinyc_block_1x4(const uint32_t *acts, const uint32_t *acts_end, const int32_t *weights, int8_t *out, int32_t ties)
+{
+    int32_t sums[4] = {0, 0, 0, 0};
+    for (; acts != acts_end; acts += 2, weights += 2) {
+        for (int i = 0; i < 2; ++i) {
+            sums[2 * i] = tinyc_smlad((uint32_t)weights[i], acts[0], sums[2 * i]);
+            sums[2 * i + 1] = tinyc_smlad(tinyc_sxtb16((uint32_t)weights[i]), acts[0], sums[2 * i + 1]);
+        }
+    }
+    tinyc_store_dual(out, sums[0], sums[1], weights, ties);
+    tinyc_store_dual(out + 2, sums[2], sums[3], weights + 2 * TINYC_REQUANTIZATION_WORDS, ties);
+    return weights + 4 * TINYC_REQUANTIZATION_WORDS;
+}
+
+TINYC_INLINE void tinyc_pair_blocks_c(const uint32_t *acts, const int32_t *weights, int8_t *out_a, int8_t *out_b,
+                                      const int32_t *weights_end, const uint32_t *acts_end, int32_t ties)
+{
+    while (weights != weights_end) {
+        (void)tinyc_block_1x4(acts, acts_end, weights, out_a, ties);
+        weights = tinyc_block_1x4(acts + 1, acts_end + 1, weights, out_b, ties);
+        out_a += 4;
+        out_b += 4;
+    }
+}
+
+TINYC_INLINE void tinyc_single_blocks_c(const uint32_t *acts, const int32_t *weights, int8_t *out_a, const int32_t *weights_end,
+                                        const uint32_t *acts_end, int32_t ties)
+{
+    while (weights != weights_end) {
+        weights = tinyc_block_1x4(acts, acts_end, weights, out_a, ties);
+        out_a += 4;
+    }
+}
+
+/* Four inputs times eight channels. */
+TINYC_INLINE const int32_t *tinyc_vector_group_c(int32_t *sums, uint32_t inputs, const int32_t *weights)
+{
+    const uint32_t halves[2] = {tinyc_sxtb16(inputs), tinyc_sxtb16_ror8(inputs)};
+    for (int half = 0; half < 2; ++half) {
+        for (int i = 0; i < 4; ++i, ++weights) {
+            sums[2 * i] = tinyc_smlad((uint32_t)*weights, halves[half], sums[2 * i]);
+            sums[2 * i + 1] = tinyc_smlad(tinyc_sxtb16((uint32_t)*weights), halves[half], sums[2 * i + 1]);
+        }
+    }
+    return weights;
+}
+
+TINYC_INLINE void tinyc_vector_blocks_c(const int8_t *acts, const int32_t *weights, int8_t *out, const int32_t *weights_end,
+                                        const int8_t *acts_end, uint32_t tail, uint32_t has_tail, int32_t ties)
+{
+    while (weights != weights_end) {
+        int32_t sums[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+        for (const int8_t *a = acts; a != acts_end; a += 4) {
+            weights = tinyc_vector_group_c(sums, tinyc_load32(a), weights);
+        }
+        if (has_tail) {
+            weights = tinyc_vector_group_c(sums, tail, weights);
+        }
+        for (int i = 0; i < 8; i += 2, out += 2, weights += 2 * TINYC_REQUANTIZATION_WORDS) {
+            tinyc_store_dual(out, sums[i], sums[i + 1], weights, ties);
+        }
+    }
+}
+
+#define TINYC_DEFINE_BLOCKS(suffix, ties)                                                                                      \
+    TINYC_SHARED void tinyc_pair_blocks_##suffix(const uint32_t *acts, const int32_t *weights, int8_t *out_a, int8_t *out_b,   \
+                                                 const int32_t *weights_end, const uint32_t *acts_end, uint32_t skip)          \
+    {                                                                                                                          \
+        (void)skip;                                                                                                            \
+        tinyc_pair_blocks_c(acts, weights, out_a, out_b, weights_end, acts_end, ties);                                         \
+    }                                                                                                                          \
+    TINYC_SHARED void tinyc_single_blocks_##suffix(const uint32_t *acts, const int32_t *weights, int8_t *out_a,                \
+                                                   const int32_t *weights_end, const uint32_t *acts_end, uint32_t skip)        \
+    {                                                                                                                          \
+        (void)skip;                                                                                                            \
+        tinyc_single_blocks_c(acts, weights, out_a, weights_end, acts_end, ties);                                              \
+    }                                                                                                                          \
+    TINYC_SHARED void tinyc_vector_blocks_##suffix(const int8_t *acts, const int32_t *weights, int8_t *out,                    \
+                                                   const int32_t *weights_end, const int8_t *acts_end, uint32_t skip,          \
+                                                   uint32_t tail, uint32_t has_tail)                                           \
+    {                                                                                                                          \
+        (void)skip;                                                                                                            \
+        tinyc_vector_blocks_c(acts, weights, out, weights_end, acts_end, tail, has_tail, ties);                                \
+    }
+
+TINYC_DEFINE_BLOCKS(ties, 1)
+TINYC_DEFINE_BLOCKS(relu, 0)
+
+/* `count` groups of four bytes of a and of b, widened: {a even, b even, a odd, b odd} each. */
+TINYC_INLINE uint32_t *tinyc_widen_groups(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
+{
+    for (; count > 0; --count, a += 4, b += 4) {
+        const uint32_t word_a = tinyc_load32(a), word_b = tinyc_load32(b);
+        *to++ = tinyc_sxtb16(word_a);
+        *to++ = tinyc_sxtb16(word_b);
+        *to++ = tinyc_sxtb16_ror8(word_a);
+        *to++ = tinyc_sxtb16_ror8(word_b);
+    }
+    return to;
+}
+
+#endif
+
+/* `count` bytes of a and of b, widened: groups of four, then pairs, the last padded with 0. */
+TINYC_INLINE uint32_t *tinyc_widen_pair(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
+{
+    const int32_t whole = count & ~3;
+    if (whole > 0) {
+        to = tinyc_widen_groups(to, a, b, whole >> 2);
+    }
+    for (int32_t i = whole; i + 1 < count; i += 2) {
+        *to++ = tinyc_pkhbt_lsl16((uint32_t)a[i], (uint32_t)a[i + 1]);
+        *to++ = tinyc_pkhbt_lsl16((uint32_t)b[i], (uint32_t)b[i + 1]);
+    }
+    if (count & 1) {
+        *to++ = (uint32_t)a[count - 1] & 0xffffu;
+        *to++ = (uint32_t)b[count - 1] & 0xffffu;
+    }
+    return to;
+}
+
+/* The activation's clamp, where it is narrower than int8. */
+TINYC_INLINE void tinyc_clamp_bytes(int8_t *values, int32_t count, int32_t least, int32_t most)
+{
+    for (int32_t i = 0; i < count; ++i) {
+        values[i] = (int8_t)tinyc_clamp(values[i], least, most);
+    }
+}
+
+#endif

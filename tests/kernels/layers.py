@@ -1,0 +1,128 @@
+"""Random layers for kernel tests: tensors, weights and quantizations that fill the int8 range of the output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyc.ir import DType, Op, Operands, Quantization, Tensor
+from tinyc.ir.types import Array, Shape
+from tinyc.ops.attributes import NO_PADDING, Activation, Padding
+from tinyc.ops.conv2d import Conv2D
+from tinyc.ops.fully_connected import FullyConnected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """An operation with typed operands and values for all of its inputs."""
+
+    op: Op
+    operands: Operands
+    values: tuple[Array | None, ...]
+
+    def expected(self) -> Array:
+        """What the operator's meaning in numpy gives."""
+        return self.op.evaluate(self.operands, self.values)[0]
+
+
+class Layers:
+    """Draws layers from one seeded generator."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+
+    def convolution(
+        self,
+        x: Shape,
+        kernel: tuple[int, int],
+        channels: int,
+        *,
+        stride: tuple[int, int] = (1, 1),
+        dilation: tuple[int, int] = (1, 1),
+        padding: Padding = NO_PADDING,
+        activation: Activation = Activation.NONE,
+        values: str = "random",
+        weights: str = "random",
+        bias: bool = True,
+    ) -> Layer:
+        """A CONV_2D with random weights, zero points and per-channel scales."""
+        op = Conv2D(stride=stride, dilation=dilation, padding=padding, activation=activation)
+        shape = (channels, *kernel, x[3])
+        return self._layer(op, x, shape, activation, values=values, weights=weights, bias=bias, axis=0)
+
+    def dense(
+        self,
+        x: Shape,
+        outputs: int,
+        *,
+        depth: int,
+        keep_dims: bool = False,
+        activation: Activation = Activation.NONE,
+        values: str = "random",
+        weights: str = "random",
+        bias: bool = True,
+        per_channel: bool = True,
+    ) -> Layer:
+        """A FULLY_CONNECTED with random weights and zero points."""
+        op = FullyConnected(activation=activation, keep_dims=keep_dims)
+        axis = 0 if per_channel else None
+        return self._layer(op, x, (outputs, depth), activation, values=values, weights=weights, bias=bias, axis=axis)
+
+    def _layer(
+        self,
+        op: Op,
+        x: Shape,
+        shape: Shape,
+        activation: Activation,
+        *,
+        values: str,
+        weights: str,
+        bias: bool,
+        axis: int | None,
+    ) -> Layer:
+        depth = int(np.prod(shape[1:]))
+        matrix = self._weights(shape, weights)
+        zero_point = int(self.random.integers(-128, 128))
+        image = self._image(x, values)
+        spread = 127 if weights == "saturating" else 40 * np.sqrt(depth) * 73 / 20
+        factors = self.random.uniform(0.3, 2.0, shape[0]) / spread
+        biases = self.random.integers(-(depth * 500), depth * 500 + 1, shape[0]).astype(np.int32)
+        scales = tuple(float(np.float32(0.02 * f)) for f in (factors if axis == 0 else factors[:1]))
+        out_zero = -128 if activation is not Activation.NONE else int(self.random.integers(-128, 128))
+        inputs: tuple[Tensor | None, ...] = (
+            _tensor("x", x, DType.INT8, 0.05, zero_point),
+            Tensor(
+                name="weights",
+                shape=shape,
+                dtype=DType.INT8,
+                quantization=Quantization(
+                    scales=scales, zero_points=(0,) * len(scales), axis=axis if len(scales) > 1 else None
+                ),
+                data=matrix,
+            ),
+            Tensor(name="bias", shape=(shape[0],), dtype=DType.INT32, data=biases) if bias else None,
+        )
+        (out_shape,) = op.output_shapes(inputs)
+        output = _tensor("y", out_shape, DType.INT8, 0.023, out_zero)
+        operands = Operands(inputs=inputs, outputs=(output,))
+        return Layer(op=op, operands=operands, values=(image, matrix, biases if bias else None))
+
+    def _weights(self, shape: Shape, kind: str) -> Array:
+        if kind == "saturating":
+            return self.random.choice(np.array([-127, 127], np.int8), shape)
+        if kind == "dead":
+            matrix = self.random.integers(-127, 128, shape).astype(np.int8)
+            matrix[::2] = 0
+            return matrix
+        return np.clip(self.random.normal(0, 40, shape), -127, 127).astype(np.int8)
+
+    def _image(self, shape: Shape, kind: str) -> Array:
+        if kind == "extreme":
+            return self.random.choice(np.array([-128, 127], np.int8), shape)
+        return self.random.integers(-128, 128, shape).astype(np.int8)
+
+
+def _tensor(name: str, shape: Shape, dtype: DType, scale: float, zero_point: int) -> Tensor:
+    quantization = Quantization(scales=(float(np.float32(scale)),), zero_points=(zero_point,))
+    return Tensor(name=name, shape=shape, dtype=dtype, quantization=quantization)

@@ -1,0 +1,113 @@
+"""Every convolution row of the catalogue against the operator's meaning in numpy, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from driver import Case, has_tools, run_cases
+from layers import Layer, Layers
+
+from tinyc.kernels import conv2d
+from tinyc.kernels.contract import Extent, Isa, Kernel, Strides
+from tinyc.ops.attributes import Activation, Padding
+from tinyc.ops.window import output_size
+
+ACTIVATIONS = (Activation.NONE, Activation.RELU, Activation.RELU6)
+
+
+def _activation(layers: Layers, kernel: Kernel) -> Activation:
+    if kernel.name.endswith("_relu"):
+        return ACTIVATIONS[int(layers.random.integers(1, 3))]
+    return Activation.NONE if kernel.isa is Isa.DSP else ACTIVATIONS[int(layers.random.integers(0, 3))]
+
+
+def _pointwise(layers: Layers, kernel: Kernel, index: int) -> Layer:
+    draw = layers.random.integers
+    x = (1, int(draw(1, 5)), int(draw(1, 6)), int(draw(1, 40)))
+    return layers.convolution(
+        x,
+        (1, 1),
+        int(draw(1, 14)),
+        activation=_activation(layers, kernel),
+        values=("random", "extreme")[index % 2],
+        weights=("random", "saturating", "dead")[index % 3],
+        bias=index % 5 != 0,
+    )
+
+
+def _general(layers: Layers, kernel: Kernel, index: int) -> Layer:
+    draw = layers.random.integers
+    while True:
+        size = (int(draw(1, 8)), int(draw(1, 8)))
+        stride, dilation = (int(draw(1, 4)), int(draw(1, 4))), (int(draw(1, 3)), int(draw(1, 3)))
+        extent = [d * (k - 1) + 1 for d, k in zip(dilation, size, strict=True)]
+        padding = Padding(*(int(draw(0, e + 1)) for e in (extent[0], extent[0], extent[1], extent[1])))
+        x = (1, int(draw(1, 10)), int(draw(1, 10)), int(draw(1, 10)))
+        try:
+            output_size(x[1], size[0], stride=stride[0], dilation=dilation[0], before=padding.top, after=padding.bottom)
+            output_size(x[2], size[1], stride=stride[1], dilation=dilation[1], before=padding.left, after=padding.right)
+        except ValueError:
+            continue
+        return layers.convolution(
+            x,
+            size,
+            int(draw(1, 10)),
+            stride=stride,
+            dilation=dilation,
+            padding=padding,
+            activation=_activation(layers, kernel),
+            values=("random", "extreme")[index % 2],
+            weights=("random", "saturating", "dead")[index % 3],
+            bias=index % 5 != 0,
+        )
+
+
+def _cases(kernel: Kernel, count: int, seed: int) -> Iterator[tuple[Case, Layer]]:
+    layers = Layers(seed)
+    made = 0
+    while made < count:
+        pointwise = kernel.extent is Extent.LONG_ROW
+        layer = (_pointwise if pointwise else _general)(layers, kernel, made)
+        if not kernel.accepts(layer.op, layer.operands):
+            continue
+        case = Case(kernel=kernel, op=layer.op, operands=layer.operands, values=layer.values, misalignment=made % 4)
+        if made % 2:
+            extra = layers.random.integers(0, 6, 2)
+            x, y = layer.operands.input(0).hwc[2], layer.operands.output.hwc[2]
+            case = replace(case, strides=Strides(inputs=(x + int(extra[0]),), output=y + int(extra[1])))
+        if pointwise and made % 3 == 0:
+            case = replace(case, long_row=True)
+        if made % 4 > 1:
+            case = replace(case, ranges=_ranges(layers, case))
+        yield case, layer
+        made += 1
+
+
+def _ranges(layers: Layers, case: Case) -> tuple[tuple[int, int], ...]:
+    rows, columns, _ = case.operands.output.hwc
+    columns = rows * columns if case.long_row else columns
+    cuts = sorted({0, columns, *(int(c) for c in layers.random.integers(0, columns + 1, 2))})
+    return tuple(pairwise(cuts))
+
+
+def _check(kernel: Kernel, count: int, target: str) -> None:
+    if not has_tools(target):
+        pytest.skip(f"no tools for {target}")
+    cases = list(_cases(kernel, count, seed=sum(map(ord, kernel.name))))
+    results = run_cases([case for case, _ in cases], target=target)
+    for index, ((_, layer), result) in enumerate(zip(cases, results, strict=True)):
+        np.testing.assert_array_equal(result.output, layer.expected(), err_msg=f"{index}: {layer.op} {layer.operands}")
+
+
+@pytest.mark.parametrize("kernel", conv2d.KERNELS, ids=lambda k: k.name)
+def test_host(kernel: Kernel) -> None:
+    _check(kernel, 60, "host")
+
+
+@pytest.mark.parametrize("kernel", [k for k in conv2d.KERNELS if k.isa is Isa.DSP], ids=lambda k: k.name)
+def test_an386(kernel: Kernel) -> None:
+    _check(kernel, 60, "an386")
