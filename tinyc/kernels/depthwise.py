@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import numpy as np
 
 from tinyc.ir import Op, Operands
-from tinyc.ir.types import DType
-from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, Strides
-from tinyc.kernels.requantize import bias_values
+from tinyc.ir.types import Array, DType
+from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, PaddingRows, Strides
+from tinyc.kernels.requantize import FastRequantization, Ties, bias_values, fast, general
 from tinyc.ops import DepthwiseConv2D, activation_range
-from tinyc.ops.scaling import convolution_multipliers
+from tinyc.ops.arithmetic import Integers, wrap_int32
 
 
 def _accepts(op: Op, operands: Operands) -> bool:
@@ -40,22 +43,143 @@ def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
             "least": least,
             "most": most,
             "weights": CArray(c_type="int8_t", data=weights.values.astype(np.int8).ravel()),
-            "requantization": _requantization(operands),
+            "requantization": general(op, operands, operands.output.hwc[2]),
         }
     )
-
-
-def _requantization(operands: Operands) -> CArray:
-    multipliers = convolution_multipliers(operands)
-    rows = [(bias, *by) for bias, by in zip(bias_values(operands, len(multipliers)), multipliers, strict=True)]
-    return CArray(c_type="tinyc_requantization", data=np.array(rows, np.int32))
 
 
 def _scalar_cost(op: Op, operands: Operands) -> int:
     return 14 * op.macs(operands) + 40 * operands.output.elements
 
 
+# --- four channels at a time on Armv7E-M --------------------------------------------------------------------------------
+
+GROUP = 4
+
+
+class Border(NamedTuple):
+    """The window columns [first, last) that lie inside the image."""
+
+    first: int
+    last: int
+
+
+def _accepts_dsp(op: Op, operands: Operands) -> bool:
+    """At least four channels, one output each, and the five-instruction requantization exact on all of them."""
+    assert isinstance(op, DepthwiseConv2D)
+    if not _accepts(op, operands) or op.multiplier != 1 or operands.output.hwc[2] < GROUP:
+        return False
+    return _fast(op, operands) is not None
+
+
+def _fast(op: DepthwiseConv2D, operands: Operands) -> FastRequantization | None:
+    """The requantization of the same taps seen as dense filters, one an output channel."""
+    weights = operands.input(1)
+    _, rows, columns, channels = weights.shape
+    filters = np.moveaxis(weights.values, 3, 0)
+    dense = replace(weights, shape=(channels, rows, columns, 1), data=filters)
+    inputs = (operands.input(0), dense, *operands.inputs[2:])
+    return fast(op, op.activation, Operands(inputs=inputs, outputs=operands.outputs))
+
+
+def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, DepthwiseConv2D)
+    requantization = _fast(op, operands)
+    assert requantization is not None
+    _, rows, columns, channels = operands.input(1).shape
+    borders = _borders(op, operands)
+    inside = [x for x, border in enumerate(borders) if border == (0, columns)]
+    first, last = (inside[0], inside[-1] + 1) if inside else (len(borders), len(borders))
+    outside = (borders[:first] + borders[last:]) or [Border(0, 0)]
+    least, most = activation_range(op.activation, operands.output)
+    biases = np.array([_biases(operands, border) for border in outside], np.int32).reshape(-1, channels)
+    return Bound(
+        fields={
+            "channels": channels,
+            "window_rows": rows,
+            "window_columns": columns,
+            "row_dilation": op.dilation[0],
+            "column_dilation": op.dilation[1],
+            "column_stride": op.stride[1],
+            "pad_left": op.padding.left,
+            "in_stride": strides.inputs[0],
+            "out_stride": strides.output,
+            "inside_first": first,
+            "inside_last": last,
+            "ties": int(requantization.ties is Ties.CORRECTED),
+            "least": least,
+            "most": most,
+            "stream": CArray(c_type="int32_t", data=_stream(operands, requantization.rows)),
+            "borders": CArray(c_type="tinyc_border", data=np.array(outside, np.int32).reshape(-1, 2)),
+            "border_biases": CArray(c_type="int32_t", data=biases[:, _grouped(channels)].ravel()),
+        }
+    )
+
+
+def _borders(op: DepthwiseConv2D, operands: Operands) -> list[Border]:
+    """For every output column."""
+    columns, taps, dilation = operands.input(0).hwc[1], operands.input(1).shape[2], op.dilation[1]
+    found = []
+    for x in range(operands.output.hwc[1]):
+        left = x * op.stride[1] - op.padding.left
+        inside = [k for k in range(taps) if 0 <= left + k * dilation < columns]
+        found.append(Border(inside[0], inside[-1] + 1) if inside else Border(0, 0))
+    return found
+
+
+def _grouped(channels: int) -> list[int]:
+    """The channels in groups of four; a last group that is not full starts earlier."""
+    starts = [min(start, channels - GROUP) for start in range(0, channels, GROUP)]
+    return [start + index for start in starts for index in range(GROUP)]
+
+
+def _biases(operands: Operands, border: Border) -> Integers:
+    """Doubled biases, with the zero point folded in for all rows of some columns of the window."""
+    weights = operands.input(1).values.astype(np.int64)[0]
+    sums = weights[:, border.first : border.last].sum(axis=(0, 1))
+    return wrap_int32(2 * (bias_values(operands, weights.shape[2]) - operands.input(0).zero_point * sums))
+
+
+def _stream(operands: Operands, requantization: Integers) -> Array:
+    """Per group of four channels: doubled biases, doubled weights tap by tap as (0, 2) and (1, 3), requantization."""
+    weights = operands.input(1).values.astype(np.int64)
+    _, rows, columns, channels = weights.shape
+    taps = 2 * weights.reshape(rows * columns, channels)
+    biases = _biases(operands, Border(0, columns))
+    parts: list[Integers] = []
+    for start in range(0, channels, GROUP):
+        group = slice(min(start, channels - GROUP), min(start, channels - GROUP) + GROUP)
+        words = (taps[:, group][:, :2] & 0xFFFF) | (taps[:, group][:, 2:] << 16)
+        parts += [biases[group], words.ravel(), requantization[group, 1:].ravel()]
+    return wrap_int32(np.concatenate(parts)).astype(np.int32)
+
+
+def _dsp_cost(op: Op, operands: Operands) -> int:
+    assert isinstance(op, DepthwiseConv2D)
+    rows, _, channels = operands.output.hwc
+    _, window_rows, window_columns, _ = operands.input(1).shape
+    borders = _borders(op, operands)
+    inside = sum(border == (0, window_columns) for border in borders)
+    shared = op.stride[1] == op.dilation[1] == 1
+    two = 60 + window_rows * (4 + (12 * window_columns + 3 if shared else 15 * window_columns))
+    one = 40 + window_rows * (6 + 8 * window_columns)
+    partial = sum(50 + window_rows * (10 + 10 * (b.last - b.first)) for b in borders if b != (0, window_columns))
+    groups = -(-channels // GROUP)
+    return rows * (30 + 12 * len(borders) + groups * ((inside // 2) * two + (inside % 2) * one + partial))
+
+
 KERNELS: tuple[Kernel, ...] = (
+    Kernel(
+        name="depthwise_conv2d_s8__dsp",
+        isa=Isa.DSP,
+        op=DepthwiseConv2D,
+        header="dsp/depthwise_conv2d_s8.h",
+        struct="tinyc_depthwise_conv2d_s8_dsp",
+        accepts=_accepts_dsp,
+        bind=_bind_dsp,
+        cost=_dsp_cost,
+        padding_rows=PaddingRows.ZERO_POINT,
+    ),
     Kernel(
         name="depthwise_conv2d_s8__scalar",
         isa=Isa.SCALAR,

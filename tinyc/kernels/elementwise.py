@@ -10,7 +10,7 @@ from tinyc.ir import ALL_ROWS, Op, Operands
 from tinyc.ir.types import DType
 from tinyc.kernels.contract import Bound, Extent, Isa, Kernel, Strides
 from tinyc.ops import Add, Mul, Sub, activation_range
-from tinyc.ops.scaling import add_multipliers, product_multiplier, sub_multipliers
+from tinyc.ops.scaling import product_multiplier, sum_multipliers
 
 OUTER_AXES = 3
 """Loops that a kernel for whole tensors has around its rows."""
@@ -115,7 +115,7 @@ def _bind_product_whole(op: Op, operands: Operands, strides: Strides) -> Bound:
 def _sum_constants(op: Op, operands: Operands) -> dict[str, int]:
     assert isinstance(op, Add | Sub)
     a, b, output = operands.input(0), operands.input(1), operands.output
-    by = add_multipliers(operands) if isinstance(op, Add) else sub_multipliers(operands)
+    by = sum_multipliers(operands)
     least, most = activation_range(op.activation, output)
     return {
         "zero_0": a.zero_point,

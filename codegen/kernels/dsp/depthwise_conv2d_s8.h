@@ -1,0 +1,197 @@
+/* Depthwise convolution of int8, four channels and where possible two neighbouring output pixels at a time.
+ *
+ * Rows outside the image are rows of zero points, folded into the biases; columns outside are skipped, with biases of their own.
+ * Constants come as one stream, for every group of four channels: 4 doubled biases, 2 words of doubled weights for every tap, and
+ * {multiplier, offset, shift} of every channel.  A last group that is not full starts earlier and repeats channels.
+ */
+#ifndef TINYC_DSP_DEPTHWISE_CONV2D_S8_H
+#define TINYC_DSP_DEPTHWISE_CONV2D_S8_H
+
+#include "dsp/depthwise_block.h"
+
+/* An output column whose window lies partly outside: the window's columns [first, last) that lie inside. */
+typedef struct {
+    int32_t first;
+    int32_t last;
+} tinyc_border;
+
+typedef struct {
+    int32_t channels; /* at least 4 */
+    int32_t window_rows;
+    int32_t window_columns;
+    int32_t row_dilation;
+    int32_t column_dilation;
+    int32_t column_stride;
+    int32_t pad_left;
+    int32_t in_stride;  /* bytes from one input pixel to the next */
+    int32_t out_stride; /* bytes from one output pixel to the next */
+    int32_t inside_first; /* the output columns [inside_first, inside_last) whose windows lie inside */
+    int32_t inside_last;
+    int32_t ties;  /* whether negative ties need their correction */
+    int32_t least; /* the activation's range */
+    int32_t most;
+    const int32_t *stream;
+    const tinyc_border *borders;  /* for every output column that is not inside, from left to right */
+    const int32_t *border_biases; /* for each of them, 4 doubled biases a group */
+} tinyc_depthwise_conv2d_s8_dsp;
+
+/* The first channel of the group after the one at `c`; `channels` after the last. */
+TINYC_INLINE int32_t depthwise_conv2d_s8_next(int32_t c, int32_t channels)
+{
+    const int32_t next = c + 4;
+    return next < channels && next > channels - 4 ? channels - 4 : next;
+}
+
+TINYC_INLINE tinyc_sums depthwise_conv2d_s8_biases(const int32_t *biases)
+{
+    const tinyc_sums sums = {biases[0], biases[1], biases[2], biases[3]};
+    return sums;
+}
+
+TINYC_INLINE int8_t depthwise_conv2d_s8_store(int32_t sum, const tinyc_channel *by, const tinyc_depthwise_conv2d_s8_dsp *p)
+{
+    const int32_t value = tinyc_finish(sum, by, p->ties != 0);
+    return (int8_t)(p->least > -128 || p->most < 127 ? tinyc_clamp(value, p->least, p->most) : value);
+}
+
+/* One row of the windows of one output pixel. */
+TINYC_INLINE void depthwise_conv2d_s8_row(
+    tinyc_sums *a, const int8_t *x, const int32_t **stream, int32_t taps, const tinyc_depthwise_conv2d_s8_dsp *p)
+{
+    const int32_t *s = *stream;
+#pragma GCC unroll 8
+    for (int32_t k = 0; k < taps; ++k) {
+        uint32_t even, odd, w_even, w_odd;
+        TINYC_UNPACK(even, odd, x + k * p->column_dilation * p->in_stride);
+        TINYC_WEIGHTS(w_even, w_odd, s);
+        TINYC_TAP(*a, even, odd, w_even, w_odd);
+    }
+    *stream = s;
+}
+
+/* One row of the windows of two output pixels; with stride 1 and no dilation they share every pixel but the first and the last. */
+TINYC_INLINE void depthwise_conv2d_s8_row_of_two(
+    tinyc_sums *a, tinyc_sums *b, const int8_t *x, const int32_t **stream, const tinyc_depthwise_conv2d_s8_dsp *p)
+{
+    const int32_t *s = *stream;
+    uint32_t even, odd, w_even, w_odd;
+    if (p->column_stride == 1 && p->column_dilation == 1) {
+        TINYC_WEIGHTS(w_even, w_odd, s);
+        TINYC_UNPACK(even, odd, x);
+        TINYC_TAP(*a, even, odd, w_even, w_odd);
+#pragma GCC unroll 8
+        for (int32_t k = 1; k < p->window_columns; ++k) {
+            TINYC_UNPACK(even, odd, x + k * p->in_stride);
+            TINYC_TAP(*b, even, odd, w_even, w_odd);
+            TINYC_WEIGHTS(w_even, w_odd, s);
+            TINYC_TAP(*a, even, odd, w_even, w_odd);
+        }
+        TINYC_UNPACK(even, odd, x + p->window_columns * p->in_stride);
+        TINYC_TAP(*b, even, odd, w_even, w_odd);
+    } else {
+#pragma GCC unroll 8
+        for (int32_t k = 0; k < p->window_columns; ++k) {
+            TINYC_WEIGHTS(w_even, w_odd, s);
+            TINYC_UNPACK(even, odd, x + k * p->column_dilation * p->in_stride);
+            TINYC_TAP(*a, even, odd, w_even, w_odd);
+            TINYC_UNPACK(even, odd, x + (k * p->column_dilation + p->column_stride) * p->in_stride);
+            TINYC_TAP(*b, even, odd, w_even, w_odd);
+        }
+    }
+    *stream = s;
+}
+
+/* The output pixels at `out` and `out + out_stride`; the first one's window starts at byte `offset` of the rows. */
+TINYC_INLINE void depthwise_conv2d_s8_two(
+    int8_t *out, const void *const *in, int32_t offset, const tinyc_depthwise_conv2d_s8_dsp *p)
+{
+    const int32_t *s = p->stream;
+    for (int32_t c = 0; c < p->channels; c = depthwise_conv2d_s8_next(c, p->channels)) {
+        tinyc_sums a = depthwise_conv2d_s8_biases(s);
+        tinyc_sums b = a;
+        tinyc_channel by;
+        s += 4;
+        if (p->window_rows == 3) {
+            depthwise_conv2d_s8_row_of_two(&a, &b, (const int8_t *)in[0] + offset + c, &s, p);
+            depthwise_conv2d_s8_row_of_two(&a, &b, (const int8_t *)in[p->row_dilation] + offset + c, &s, p);
+            depthwise_conv2d_s8_row_of_two(&a, &b, (const int8_t *)in[2 * p->row_dilation] + offset + c, &s, p);
+        } else {
+            for (int32_t y = 0; y < p->window_rows; ++y) {
+                depthwise_conv2d_s8_row_of_two(&a, &b, (const int8_t *)in[y * p->row_dilation] + offset + c, &s, p);
+            }
+        }
+        TINYC_CHANNEL(by, s);
+        out[c] = depthwise_conv2d_s8_store(a.c0, &by, p);
+        out[p->out_stride + c] = depthwise_conv2d_s8_store(b.c0, &by, p);
+        TINYC_CHANNEL(by, s);
+        out[c + 1] = depthwise_conv2d_s8_store(a.c1, &by, p);
+        out[p->out_stride + c + 1] = depthwise_conv2d_s8_store(b.c1, &by, p);
+        TINYC_CHANNEL(by, s);
+        out[c + 2] = depthwise_conv2d_s8_store(a.c2, &by, p);
+        out[p->out_stride + c + 2] = depthwise_conv2d_s8_store(b.c2, &by, p);
+        TINYC_CHANNEL(by, s);
+        out[c + 3] = depthwise_conv2d_s8_store(a.c3, &by, p);
+        out[p->out_stride + c + 3] = depthwise_conv2d_s8_store(b.c3, &by, p);
+    }
+}
+
+/* One output pixel whose window has the columns [first, last) only; `offset` is the byte of column `first`. */
+TINYC_INLINE void depthwise_conv2d_s8_one(int8_t *out, const void *const *in, int32_t offset, const int32_t *biases,
+    int32_t first, int32_t last, const tinyc_depthwise_conv2d_s8_dsp *p)
+{
+    const int32_t *s = p->stream;
+    for (int32_t c = 0; c < p->channels; c = depthwise_conv2d_s8_next(c, p->channels)) {
+        tinyc_sums a = depthwise_conv2d_s8_biases(biases != NULL ? biases : s);
+        tinyc_channel by;
+        s += 4;
+        for (int32_t y = 0; y < p->window_rows; ++y) {
+            s += 2 * first;
+            depthwise_conv2d_s8_row(&a, (const int8_t *)in[y * p->row_dilation] + offset + c, &s, last - first, p);
+            s += 2 * (p->window_columns - last);
+        }
+        TINYC_CHANNEL(by, s);
+        out[c] = depthwise_conv2d_s8_store(a.c0, &by, p);
+        TINYC_CHANNEL(by, s);
+        out[c + 1] = depthwise_conv2d_s8_store(a.c1, &by, p);
+        TINYC_CHANNEL(by, s);
+        out[c + 2] = depthwise_conv2d_s8_store(a.c2, &by, p);
+        TINYC_CHANNEL(by, s);
+        out[c + 3] = depthwise_conv2d_s8_store(a.c3, &by, p);
+        biases = biases != NULL ? biases + 4 : NULL;
+    }
+}
+
+TINYC_INLINE void depthwise_conv2d_s8_border(
+    int8_t *out, const void *const *in, int32_t x, int32_t origin, const tinyc_depthwise_conv2d_s8_dsp *p)
+{
+    const int32_t index = x < p->inside_first ? x : x - (p->inside_last - p->inside_first);
+    const tinyc_border border = p->borders[index];
+    const int32_t column = x * p->column_stride - p->pad_left + border.first * p->column_dilation - origin;
+    const int32_t *biases = p->border_biases + index * ((p->channels + 3) & ~3);
+    depthwise_conv2d_s8_one(out, in, column * p->in_stride, biases, border.first, border.last, p);
+}
+
+TINYC_INLINE void depthwise_conv2d_s8__dsp(
+    void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_conv2d_s8_dsp *p)
+{
+    const int32_t start = x0 * p->column_stride - p->pad_left;
+    const int32_t origin = start > 0 ? start : 0;
+    int8_t *target = (int8_t *)out;
+    int32_t x = x0;
+    while (x < x1) {
+        const int32_t offset = (x * p->column_stride - p->pad_left - origin) * p->in_stride;
+        if (x < p->inside_first || x >= p->inside_last) {
+            depthwise_conv2d_s8_border(target, in, x, origin, p);
+        } else if (x + 2 <= x1 && x + 2 <= p->inside_last) {
+            depthwise_conv2d_s8_two(target, in, offset, p);
+            target += p->out_stride;
+            ++x;
+        } else {
+            depthwise_conv2d_s8_one(target, in, offset, NULL, 0, p->window_columns, p);
+        }
+        target += p->out_stride;
+        ++x;
+    }
+}
+
+#endif
