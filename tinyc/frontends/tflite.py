@@ -7,6 +7,7 @@ Because: what a shape is must be known before an operator can be checked.  Rejec
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from tinyc.errors import ModelError, UsageError
 from tinyc.frontends import flatbuffer
 from tinyc.frontends.tflite_node import Node, Options
 from tinyc.frontends.tflite_operators import IMPORTERS, Importer, convert
-from tinyc.frontends.tflite_schema import IDENTIFIER, MODEL, VERSION
+from tinyc.frontends.tflite_schema import IDENTIFIER, MODEL, OPERATOR_CODE, VERSION
 from tinyc.frontends.tflite_tensors import DTYPES, Refused, TensorReader, type_name, unique_names
 from tinyc.ir import DType, Graph, Op, Operands, Operation, Tensor
 from tinyc.ir.types import Array
@@ -31,6 +32,7 @@ MOST_PROBLEMS = 100
 LARGEST_KNOWN = 1024
 """Elements of an integer tensor that still counts as shape arithmetic."""
 
+_BUILTIN_CODE_SLOT = 4 + 2 * list(OPERATOR_CODE.fields).index("BuiltinCode")
 FLOAT_BOUNDARY = ("DEQUANTIZE", "QUANTIZE")
 QUANTIZE_FIRST = (
     "tinyc deploys int8 models: quantize it first (full-integer post-training quantization with sample inputs)."
@@ -79,13 +81,13 @@ def _read(path: Path) -> bytes:
     if path.exists() and not path.is_file():
         raise UsageError(f"{path.name} is not a file.")
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+        if path.stat().st_size > LARGEST_FILE:
+            raise ModelError(
+                f"{path.name} is larger than {LARGEST_FILE >> 20} MB, more than any microcontroller holds."
+            )
+        return path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path.name} cannot be read: {error.strerror or error}.") from error
-    if len(data) > LARGEST_FILE:
-        raise ModelError(f"{path.name} is larger than {LARGEST_FILE >> 20} MB, more than any microcontroller holds.")
-    return data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,8 +315,14 @@ def _indices(table: Any, field_name: str) -> tuple[int, ...]:
 
 
 def _kind(code: Any) -> str:
-    """The schema's name of an operator.  Files older than code 127 use the deprecated field, which newer ones fill too."""
-    number = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
+    """The schema's name of an operator.
+
+    Two fields hold its code, one of them deprecated, and the greater counts.  The generated accessor of the newer one
+    answers with the deprecated one for codes below 127, whatever the file says, so its slot is read directly.
+    """
+    table, number = code._tab, code.DeprecatedBuiltinCode()
+    if slot := table.Offset(_BUILTIN_CODE_SLOT):
+        number = max(number, struct.unpack_from("<i", table.Bytes, table.Pos + slot)[0])
     if number == tflite.BuiltinOperator.CUSTOM:
         return f"CUSTOM:{unique_names([code.CustomCode()])[0]}"
     name: str = tflite.BUILTIN_OPCODE2NAME.get(number, f"BUILTIN_{number}")

@@ -42,7 +42,7 @@ def unique_names(raw: Sequence[bytes | None]) -> tuple[str, ...]:
 
 def type_name(code: int) -> str:
     """The schema's name of an element type."""
-    return _TYPE_NAMES.get(code, f"type {code}")
+    return _TYPE_NAMES.get(code, f"number {code}")
 
 
 class TensorReader:
