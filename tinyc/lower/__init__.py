@@ -1,6 +1,6 @@
 """A Plan becomes a Program: C symbols, constants and loops, with no choice left."""
 
 from tinyc.lower.lower import lower
-from tinyc.lower.program import Constant, Layer, Loop, Port, Program, Source
+from tinyc.lower.program import Constant, Demand, Layer, Loop, Port, Program, RegionLoop, Source
 
-__all__ = ["Constant", "Layer", "Loop", "Port", "Program", "Source", "lower"]
+__all__ = ["Constant", "Demand", "Layer", "Loop", "Port", "Program", "RegionLoop", "Source", "lower"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,8 +12,8 @@ import numpy as np
 from tinyc.ir import Tensor, Window
 from tinyc.ir.types import Array
 from tinyc.kernels.contract import CArray, Extent, PaddingRows, Strides
-from tinyc.lower.program import Constant, Layer, Loop, Port, Program, Source
-from tinyc.plan import Direction, Mode, Plan, Step, View
+from tinyc.lower.program import Constant, Demand, Layer, Loop, Port, Program, RegionLoop, Source
+from tinyc.plan import Direction, Group, Mode, Plan, Step, View
 
 ARENA_ALIGN = 16
 
@@ -23,14 +23,15 @@ def lower(plan: Plan, *, model_name: str, sha256: str, share: bool = False) -> P
     prefix = c_identifier(model_name)
     pool = _Pool(prefix)
     used = Counter(step.kernel.name for step in plan.steps)
-    loops = tuple(_loop(plan, pool, index, step, share and used[step.kernel.name] > 1) for index, step in enumerate(plan.steps))
+    shared = frozenset(name for name, count in used.items() if share and count > 1)
+    groups = tuple(_group(plan, pool, number, group, shared) for number, group in enumerate(plan.groups))
     return Program(
         plan=plan,
         prefix=prefix,
         model_name=model_name,
         sha256=sha256,
         constants=tuple(pool.constants),
-        loops=loops,
+        groups=groups,
         inputs=tuple(_port(plan, name) for name in plan.graph.inputs),
         outputs=tuple(_port(plan, name) for name in plan.graph.outputs),
         arena_bytes=-(-max(plan.arena_bytes, 1) // 4) * 4,
@@ -77,34 +78,89 @@ class _Pool:
         return self.inputs[tensor.name]
 
 
-def _loop(plan: Plan, pool: _Pool, index: int, step: Step, shared: bool) -> Loop:
-    symbol = f"{pool.prefix}_l{index:02d}"
+def _group(plan: Plan, pool: _Pool, number: int, group: Group, shared: frozenset[str]) -> Loop | RegionLoop:
+    loops = [_loop(plan, pool, group, index, plan.steps[index].kernel.name in shared) for index in group.steps]
+    if not group.is_region:
+        return loops[0]
+    demands = [_demands(plan, group, position) for position in range(len(loops))]
+    return RegionLoop(
+        index=number,
+        loops=tuple(
+            replace(loop, demands=wanted, resume=_resume(demands, position))
+            for position, (loop, wanted) in enumerate(zip(loops, demands, strict=True))
+        ),
+        sinks=group.sinks,
+        descending=group.direction is Direction.DESCENDING,
+    )
+
+
+def _loop(plan: Plan, pool: _Pool, group: Group, index: int, shared: bool) -> Loop:
+    step = plan.steps[index]
     layer = Layer(
         index=index,
         name=step.name,
         op=step.op.kind,
-        symbol=symbol,
+        symbol=f"{pool.prefix}_l{index:02d}",
         kernel=step.kernel,
         fields=_fields(pool, f"l{index:02d}", step),
         shared=shared,
-        scratch_bytes=step.kernel.scratch(step.op, step.operands),
+        scratch_bytes=step.scratch_bytes,
         tensor=step.operands.output,
         macs=step.op.macs(step.operands),
         arena_live_bytes=plan.live_bytes(index),
     )
     sources = tuple(
-        _source(plan, pool, step, position, view) for position, view in zip(step.activations, step.inputs, strict=True)
+        _source(plan, pool, group, step, position, view)
+        for position, view in zip(step.activations, step.inputs, strict=True)
     )
     return Loop(
         layer=layer,
-        mode=step.mode,
-        descending=step.direction is Direction.DESCENDING,
+        mode=group.mode,
+        descending=group.direction is Direction.DESCENDING,
         sources=sources,
         offset=plan.offset(step.output),
         row_stride=step.output.row_stride,
         pixel_stride=step.output.pixel_stride,
-        scratch_offset=None if step.scratch is None else plan.placement.offsets[step.scratch],
+        scratch_offset=plan.placement.offsets[group.scratch] if group.scratch and step.scratch_bytes else None,
+        ring=_ring(group, step.output.root, layer.rows),
     )
+
+
+def _ring(group: Group, root: str, rows: int) -> int | None:
+    """The rows kept of a root within the group, None where all are."""
+    kept = group.rings.get(root, rows)
+    return kept if kept < rows else None
+
+
+def _demands(plan: Plan, group: Group, position: int) -> tuple[Demand, ...]:
+    """What a row of the region's step `position` needs from other steps of the region, in demand order."""
+    writers: dict[str, list[int]] = {}
+    for other, index in enumerate(group.steps):
+        writers.setdefault(plan.steps[index].output.root, []).append(other)
+    step = plan.steps[group.steps[position]]
+    demands = []
+    for read in group.reads[position]:
+        view = step.inputs[read]
+        if view is None or view.root not in writers:
+            continue
+        rule = step.op.row_rule(step.operands, step.activations[read])
+        assert isinstance(rule, Window)
+        demands.append(
+            Demand(
+                writers=tuple(writers[view.root]),
+                a=rule.a,
+                offset=rule.lo_offset if group.direction is Direction.DESCENDING else rule.hi_offset,
+                c=rule.c,
+                rows=step.operands.input(step.activations[read]).hwc[0],
+            )
+        )
+    return tuple(demands)
+
+
+def _resume(demands: Sequence[tuple[Demand, ...]], position: int) -> int | None:
+    """The only step that demands rows of `position`; None where there are several, or none."""
+    takers = [taker for taker, wanted in enumerate(demands) for demand in wanted if position in demand.writers]
+    return takers[0] if len(takers) == 1 else None
 
 
 def _fields(pool: _Pool, prefix: str, step: Step) -> Mapping[str, int | str]:
@@ -126,14 +182,14 @@ def _pixel_stride(tensor: Tensor, view: View | None) -> int:
     return tensor.hwc[2] * tensor.dtype.bytes if view is None else view.pixel_stride
 
 
-def _source(plan: Plan, pool: _Pool, step: Step, position: int, view: View | None) -> Source:
+def _source(plan: Plan, pool: _Pool, group: Group, step: Step, position: int, view: View | None) -> Source:
     tensor = step.operands.input(position)
     rows, columns, channels = tensor.hwc
     symbol = pool.constant_input(tensor) if view is None else None
     offset = 0 if view is None else plan.offset(view)
     row_stride = columns * channels * tensor.dtype.bytes if view is None else view.row_stride
     rule = step.op.row_rule(step.operands, position)
-    if step.mode is not Mode.ROWS or step.kernel.extent is Extent.WHOLE or not isinstance(rule, Window):
+    if group.mode is not Mode.ROWS or step.kernel.extent is Extent.WHOLE or not isinstance(rule, Window):
         return Source(offset=offset, symbol=symbol, row_stride=row_stride, rows=rows, count=1)
     source = Source(
         offset=offset,
@@ -144,6 +200,7 @@ def _source(plan: Plan, pool: _Pool, step: Step, position: int, view: View | Non
         a=rule.a,
         lo_offset=rule.lo_offset,
         c=rule.c,
+        ring=None if view is None else _ring(group, view.root, rows),
     )
     if step.kernel.padding_rows is PaddingRows.ABSENT or not source.may_leave(step.operands.output.hwc[0]):
         return source

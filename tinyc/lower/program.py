@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tinyc.ir import Tensor
 from tinyc.ir.types import Array
 from tinyc.kernels.contract import Kernel
 from tinyc.plan import Mode, Plan
+from tinyc.plan.regions import walk_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,8 @@ class Source:
     lo_offset: int = 0
     c: int = 1
     padding: str | None = None
+    ring: int | None = None
+    """Row y lies at `base + (y % ring) * row_stride`; None: the tensor is whole, row y at `base + y * row_stride`."""
 
     @property
     def is_fixed(self) -> bool:
@@ -94,6 +97,25 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """Logical row r of a layer needs so many rows of each of `writers` (positions in the region).
+
+    Ascending: min(floor((a * row + offset) / c), rows).  Descending, where row = last - r: rows - max(floor((a * row + offset) / c), 0).
+    """
+
+    writers: tuple[int, ...]
+    a: int
+    offset: int
+    c: int
+    rows: int
+
+    def need(self, row: int, *, descending: bool) -> int:
+        """The rows needed for actual row `row`."""
+        edge = (self.a * row + self.offset) // self.c
+        return self.rows - max(edge, 0) if descending else min(edge, self.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
     """One layer from its first row to its last: how the schedule calls it."""
 
@@ -106,6 +128,12 @@ class Loop:
     row_stride: int
     pixel_stride: int
     scratch_offset: int | None
+    ring: int | None = None
+    """The output's rows that are kept, as in `Source`."""
+    demands: tuple[Demand, ...] = ()
+    """Within a region: what must have been made before a row of this layer."""
+    resume: int | None = None
+    """Within a region: the position of the only loop that demands this one's rows, None where several do."""
 
     @property
     def calls(self) -> int:
@@ -122,19 +150,66 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegionLoop:
+    """Layers that run together row by row: from the sink, follow the first demand that is not met; run a row there; start again.
+
+    `sinks` are positions in `loops`: the driver first, then those whose output must be complete in the end.
+    """
+
+    index: int
+    loops: tuple[Loop, ...]
+    sinks: tuple[int, ...]
+    descending: bool
+
+    @property
+    def pointers(self) -> int:
+        return max(loop.pointers for loop in self.loops)
+
+    @property
+    def resumes_anywhere(self) -> bool:
+        """Whether some layer goes back to the sinks, rather than to the one layer that needs its rows."""
+        return any(loop.resume is None for loop in self.loops)
+
+    def calls(self) -> Iterator[tuple[int, int]]:
+        """(position, actual row) in the order of execution."""
+        rows = [loop.layer.rows for loop in self.loops]
+        for position, row in walk_order(rows, self.sinks, self._missing):
+            yield position, rows[position] - 1 - row if self.descending else row
+
+    def _missing(self, position: int, row: int, made: Sequence[int]) -> int | None:
+        loop = self.loops[position]
+        actual = loop.layer.rows - 1 - row if self.descending else row
+        for demand in loop.demands:
+            need = demand.need(actual, descending=self.descending)
+            for writer in demand.writers:
+                if made[writer] < need:
+                    return writer
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A model as C: `constants` in the weights' unit, `loops` in order of execution, every name starting with `prefix`."""
+    """A model as C: `constants` in the weights' unit, `groups` in order of execution, every name starting with `prefix`."""
 
     plan: Plan
     prefix: str
     model_name: str
     sha256: str
     constants: tuple[Constant, ...]
-    loops: tuple[Loop, ...]
+    groups: tuple[Loop | RegionLoop, ...]
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     arena_bytes: int
     arena_align: int
+
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        """Every layer's loop, by layer index."""
+        return tuple(loop for group in self.groups for loop in (group.loops if isinstance(group, RegionLoop) else (group,)))
+
+    @property
+    def regions(self) -> tuple[RegionLoop, ...]:
+        return tuple(group for group in self.groups if isinstance(group, RegionLoop))
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -142,10 +217,13 @@ class Program:
 
     def calls(self) -> Iterator[tuple[int, int | None]]:
         """(layer index, row) of every kernel call in the order of execution; row None where one call writes the whole output."""
-        for loop in self.loops:
-            if loop.mode is not Mode.ROWS:
-                yield loop.layer.index, None
-                continue
-            rows = range(loop.layer.rows)
-            for row in reversed(rows) if loop.descending else rows:
-                yield loop.layer.index, row
+        for group in self.groups:
+            if isinstance(group, RegionLoop):
+                for position, made in group.calls():
+                    yield group.loops[position].layer.index, made
+            elif group.mode is not Mode.ROWS:
+                yield group.layer.index, None
+            else:
+                rows = range(group.layer.rows)
+                for row in reversed(rows) if group.descending else rows:
+                    yield group.layer.index, row

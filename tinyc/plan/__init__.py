@@ -5,7 +5,8 @@ once.  Because: in-place operators, overlap in either direction and plain reuse 
 which decides before sizes are known.
 """
 
-from tinyc.plan.plan import Direction, Mode, Plan, Step, make_plan
+from tinyc.plan.plan import Direction, Group, Mode, Plan, make_plan
+from tinyc.plan.step import Step
 from tinyc.plan.views import View
 
-__all__ = ["Direction", "Mode", "Plan", "Step", "View", "make_plan"]
+__all__ = ["Direction", "Group", "Mode", "Plan", "Step", "View", "make_plan"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tinyc.ir import Graph, Window
+from tinyc.ir import Graph, Tensor, Window
 from tinyc.kernels.contract import Extent
 from tinyc.plan.overlap import Distance
 from tinyc.plan.regions import Read, RowStep, Walk, simulate
@@ -85,7 +85,7 @@ def make_region(
     orders = [_reads(chosen, flip=False)]
     if any(len(order) > 1 for order in orders[0]):
         orders.append(_reads(chosen, flip=True))
-    found = [_simulated(graph, chosen, alive, pinned, inner, start, end, order) for order in orders]
+    found = [_simulated(graph, chosen, alive, inner, start, end, order) for order in orders]
     return min((region for region in found if region is not None), key=lambda r: sum(r.ring_bytes.values()), default=None)
 
 
@@ -135,7 +135,6 @@ def _simulated(
     graph: Graph,
     chosen: Sequence[Step],
     alive: Mapping[str, Lifetime],
-    pinned: frozenset[str],
     inner: frozenset[str],
     start: int,
     end: int,
@@ -149,7 +148,7 @@ def _simulated(
     read = {r.root for step in row_steps for r in step.reads}
     outer = frozenset(root for root in written - inner if _is_simple_output(graph, chosen, alive, root, start))
     dying = frozenset(
-        root for root in read - written if alive[root].last < end and _is_simple_input(graph, chosen, root) and not _ends(pinned, root, graph)
+        root for root in read - written if alive[root].last < end and _is_simple_input(graph, chosen, root)
     )
     sinks = _sinks(row_steps, inner)
     walks = [
@@ -199,10 +198,6 @@ def _sinks(row_steps: Sequence[RowStep], inner: frozenset[str]) -> tuple[int, ..
     return (last, *others)
 
 
-def _ends(pinned: frozenset[str], root: str, graph: Graph) -> bool:
-    return root in pinned and root in graph.outputs
-
-
 def _is_simple_input(graph: Graph, chosen: Sequence[Step], root: str) -> bool:
     """Whether every read of `root` is of the whole tensor, contiguous and by rows."""
     for step in chosen:
@@ -210,7 +205,7 @@ def _is_simple_input(graph: Graph, chosen: Sequence[Step], root: str) -> bool:
             if view is None or view.root != root:
                 continue
             tensor = step.operands.input(position)
-            if not _fills(graph, view, tensor.bytes) or view != whole(tensor, root=root):
+            if not fills_simply(graph, view, tensor):
                 return False
             if not isinstance(step.op.row_rule(step.operands, position), Window) or tensor.hwc[0] != graph.tensors[root].hwc[0]:
                 return False
@@ -225,14 +220,14 @@ def _is_simple_output(
     return (
         alive[root].first >= start
         and len(writes) == 1
-        and writes[0].output == whole(writes[0].operands.output, root=root)
-        and _fills(graph, writes[0].output, writes[0].operands.output.bytes)
+        and fills_simply(graph, writes[0].output, writes[0].operands.output)
         and writes[0].operands.output.hwc[0] == graph.tensors[root].hwc[0]
     )
 
 
-def _fills(graph: Graph, view: View, size: int) -> bool:
-    return view.offset == 0 and graph.tensors[view.root].bytes == size
+def fills_simply(graph: Graph, view: View, tensor: Tensor) -> bool:
+    """Whether a tensor is all of its root, contiguous."""
+    return view == whole(tensor, root=view.root) and graph.tensors[view.root].bytes == tensor.bytes
 
 
 def _joined(walks: Sequence[Walk]) -> dict[str, tuple[int, int]]:

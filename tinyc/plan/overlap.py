@@ -24,7 +24,8 @@ class Distance:
 def distance(kernel: Kernel, op: Op, operands: Operands, index: int) -> Distance | None:
     """The distance to input `index`, both tensors contiguous; None where the two must be disjoint.
 
-    D may be negative.  A kernel that works in place goes upwards byte by byte, so ascending it steps by the byte.  A kernel that over-reads does so by its own input's bytes only, so it does not count here.
+    D may be negative.  A kernel that works in place goes upwards byte by byte, so ascending it steps by the byte.  What a kernel over-reads
+    it does not use, so it does not count here.
     """
     source, target = operands.input(index), operands.output
     rule = op.row_rule(operands, index)

@@ -18,7 +18,7 @@ ALIGNMENT = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buffer:
-    """`bytes` that are live from step `first` to step `last`, both included."""
+    """`bytes` that are live from tick `first` to tick `last`, both included."""
 
     name: str
     bytes: int
@@ -28,9 +28,9 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlap:
-    """At step `step` the output may be written over the dying input, by `distance` in the step's direction."""
+    """In group `group` the output may be written over the dying input, by `distance` in the group's direction."""
 
-    step: int
+    group: int
     source: str
     target: str
     distance: Distance
@@ -75,14 +75,19 @@ def place(problem: Problem, *, effort: float = 2.0) -> Placement:
 
 
 def lower_bound(problem: Problem) -> int:
-    """The most bytes that must be live at one step, overlapping pairs counted as tightly as any placement could have them."""
-    steps = range(max((b.last for b in problem.buffers), default=0) + 1)
-    return max((_step_bound(problem, step) for step in steps), default=0)
+    """The most bytes that must be live at one tick, overlapping pairs counted as tightly as any placement could have them."""
+    return max((_tick_bound(problem, tick) for tick in _ticks(problem)), default=0)
 
 
-def _step_bound(problem: Problem, step: int) -> int:
-    live = {b.name: _aligned(b.bytes) for b in problem.buffers if b.first <= step <= b.last}
-    pairs = [o for o in problem.overlaps if o.step == step and o.source in live and o.target in live]
+def _ticks(problem: Problem) -> list[int]:
+    """The ticks at which the set of live buffers can be largest: where one begins."""
+    return sorted({buffer.first for buffer in problem.buffers})
+
+
+def _tick_bound(problem: Problem, tick: int) -> int:
+    live = {b.name: _aligned(b.bytes) for b in problem.buffers if b.first <= tick <= b.last}
+    pairs = [o for o in problem.overlaps if o.source in live and o.target in live]
+    pairs = [o for o in pairs if o.target == pairs[0].target]
     if not pairs:
         return sum(live.values())
     target = live.pop(pairs[0].target)
@@ -103,7 +108,7 @@ class _Attempt:
     pairs: Mapping[frozenset[str], Overlap]
     offsets: dict[str, int] = field(default_factory=dict)
     direction: dict[int, bool] = field(default_factory=dict)
-    """Step -> runs descending, once an overlap has decided it."""
+    """Group -> runs descending, once an overlap has decided it."""
 
     def add(self, buffer: Buffer, placed: Sequence[Buffer]) -> None:
         """Put `buffer` at the lowest offset that its conflicts allow."""
@@ -135,12 +140,12 @@ class _Attempt:
             source, target = (offset, at) if pair.source == buffer.name else (at, offset)
             sizes = (buffer.bytes, other.bytes) if pair.source == buffer.name else (other.bytes, buffer.bytes)
             ways = _ways(pair, source, target, *sizes)
-            decided = chosen.get(pair.step, self.direction.get(pair.step))
+            decided = chosen.get(pair.group, self.direction.get(pair.group))
             if decided is not None:
                 ways = [way for way in ways if way == decided]
             if not ways:
                 return None
-            chosen[pair.step] = ways[0]
+            chosen[pair.group] = ways[0]
         return chosen
 
 
@@ -186,32 +191,31 @@ def _greedy(problem: Problem) -> Iterable[tuple[int, dict[str, int], frozenset[i
             attempt.add(buffer, placed)
             placed.append(buffer)
         size = max((attempt.offsets[b.name] + b.bytes for b in placed), default=0)
-        yield size, attempt.offsets, frozenset(step for step, down in attempt.direction.items() if down)
+        yield size, attempt.offsets, frozenset(group for group, down in attempt.direction.items() if down)
 
 
 def _around_peak(problem: Problem, queue: list[Buffer]) -> list[Buffer]:
-    """The buffers of the fullest step first, then outwards in time."""
-    steps = range(max((b.last for b in problem.buffers), default=0) + 1)
-    peak = max(steps, key=lambda step: _step_bound(problem, step))
+    """The buffers of the fullest tick first, then outwards in time."""
+    peak = max(_ticks(problem), key=lambda tick: _tick_bound(problem, tick))
     return sorted(queue, key=lambda b: max(b.first - peak, peak - b.last, 0))
 
 
 def _solve(
     problem: Problem, hint: tuple[int, dict[str, int], frozenset[int]], bound: int, effort: float
 ) -> tuple[int, dict[str, int], frozenset[int], int] | None:
-    """CP-SAT: offsets in units of the alignment, one direction a step, a disjunction a pair."""
+    """CP-SAT: offsets in units of the alignment, one direction a group, a disjunction a pair."""
     size, hinted, hinted_down = hint
     model = cp_model.CpModel()
     units = size // ALIGNMENT + 1
     offset = {b.name: model.new_int_var(0, units, b.name) for b in problem.buffers}
     peak = model.new_int_var(bound, size, "peak")
-    down = {step: model.new_bool_var(f"down{step}") for step in {o.step for o in problem.overlaps}}
+    down = {group: model.new_bool_var(f"down{group}") for group in {o.group for o in problem.overlaps}}
     pairs = {frozenset((o.source, o.target)): o for o in problem.overlaps}
     for buffer in problem.buffers:
         model.add(ALIGNMENT * offset[buffer.name] + buffer.bytes <= peak)
         model.add_hint(offset[buffer.name], hinted[buffer.name] // ALIGNMENT)
-    for step, variable in down.items():
-        model.add_hint(variable, step in hinted_down)
+    for group, variable in down.items():
+        model.add_hint(variable, group in hinted_down)
     for a, b in itertools.combinations(problem.buffers, 2):
         if a.first > b.last or b.first > a.last:
             continue
@@ -221,7 +225,7 @@ def _solve(
         choices = [below, above]
         pair = pairs.get(frozenset((a.name, b.name)))
         if pair is not None:
-            choices += _overlap_choices(model, pair, offset, {x.name: x.bytes for x in (a, b)}, down[pair.step])
+            choices += _overlap_choices(model, pair, offset, {x.name: x.bytes for x in (a, b)}, down[pair.group])
         model.add_bool_or(choices)
     model.minimize(peak)
     solver = cp_model.CpSolver()
@@ -233,7 +237,7 @@ def _solve(
         return None
     offsets = {name: ALIGNMENT * solver.value(variable) for name, variable in offset.items()}
     reached = max(offsets[b.name] + b.bytes for b in problem.buffers)
-    descending = frozenset(step for step, variable in down.items() if solver.value(variable))
+    descending = frozenset(group for group, variable in down.items() if solver.value(variable))
     return reached, offsets, descending, int(solver.best_objective_bound)
 
 

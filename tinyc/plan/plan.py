@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from tinyc.errors import ModelError
@@ -11,8 +11,11 @@ from tinyc.ir import Graph, Op, Operands, Operation, Tensor
 from tinyc.kernels.catalogue import select
 from tinyc.kernels.contract import Extent, Isa, Kernel
 from tinyc.ops import Concatenation, Reshape
-from tinyc.plan.overlap import distance
-from tinyc.plan.place import Buffer, Overlap, Placement, Problem, place
+from tinyc.plan.candidates import Region
+from tinyc.plan.place import Overlap, Placement, Problem, place
+from tinyc.plan.problem import group_ticks, make_problem, scratch_name
+from tinyc.plan.search import Partition, layers, least_memory
+from tinyc.plan.step import Step
 from tinyc.plan.views import View, assign_views, whole
 
 
@@ -32,62 +35,92 @@ class Direction(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One kernel run over one operation; `views` belong to the activation inputs (None: a constant in flash)."""
+class Group:
+    """Steps that run together: one by itself, called as `mode` says, or a region, row by row.
 
-    name: str
-    op: Op
-    operands: Operands
-    kernel: Kernel
-    activations: tuple[int, ...]
-    inputs: tuple[View | None, ...]
-    output: View
-    scratch: str | None
-    mode: Mode = Mode.ROWS
+    For a region: `sinks` and `reads` (demand order) as positions in `steps` and in each step's inputs, `rings` the rows kept of each
+    inner root.
+    """
+
+    steps: tuple[int, ...]
     direction: Direction = Direction.ASCENDING
-    source_index: int = -1
+    mode: Mode = Mode.ROWS
+    sinks: tuple[int, ...] = (0,)
+    reads: tuple[tuple[int, ...], ...] = ()
+    rings: Mapping[str, int] = field(default_factory=dict)
+    scratch: str | None = None
+
+    @property
+    def is_region(self) -> bool:
+        return len(self.steps) > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Every step in order and every buffer's place; `arena_bytes` includes scratch, inputs and outputs."""
+    """Every step, the groups they run in, and every buffer's place; `arena_bytes` includes scratch, inputs and outputs."""
 
     graph: Graph
     steps: tuple[Step, ...]
+    groups: tuple[Group, ...]
     views: Mapping[str, View]
     problem: Problem
     placement: Placement
     arena_bytes: int
+    live: tuple[int, ...]
 
     def offset(self, view: View) -> int:
         """A view's first byte in the arena."""
         return self.placement.offsets[view.root] + view.offset
 
     def live_bytes(self, step: int) -> int:
-        """Bytes of arena that hold something of use during `step`."""
-        return sum(b.bytes for b in self.problem.buffers if b.first <= step <= b.last)
+        """Bytes of arena that hold something of use while `step` runs, or the region that it is in."""
+        return self.live[step]
+
+    @property
+    def regions(self) -> int:
+        return sum(group.is_region for group in self.groups)
 
 
-def make_plan(graph: Graph, *, isas: tuple[Isa, ...], effort: float = 2.0) -> Plan:
-    """The plan for a rewritten graph on a core with these instruction sets."""
-    kernels = {
-        o.name: _kernel(graph, o, isas) for o in graph.operations if not isinstance(o.op, Concatenation | Reshape)
-    }
+def make_plan(graph: Graph, *, isas: tuple[Isa, ...], schedule: str = "auto", effort: float = 2.0) -> Plan:
+    """The plan for a rewritten graph on a core with these instruction sets.
+
+    `schedule` is layers (each step by itself), stream or auto (regions where they save memory).
+    """
+    kernels = {o.name: _kernel(graph, o, isas) for o in graph.operations if not isinstance(o.op, Concatenation | Reshape)}
     views = assign_views(graph, kernels)
     steps = _steps(graph, kernels, views, isas)
-    buffers = _buffers(graph, steps, views)
-    overlaps = tuple(_overlaps(steps, {b.name: b for b in buffers}))
-    problem = Problem(buffers=tuple(buffers), overlaps=overlaps)
+    partitions = [layers(steps)]
+    if schedule != "layers":
+        partitions.append(least_memory(graph, steps))
+    plans = [_placed(graph, steps, views, partition, effort) for partition in partitions]
+    return min(plans, key=lambda plan: plan.arena_bytes)
+
+
+def _placed(
+    graph: Graph, steps: tuple[Step, ...], views: Mapping[str, View], partition: Partition, effort: float
+) -> Plan:
+    problem = make_problem(graph, steps, partition)
     placement = place(problem, effort=effort)
-    finished = tuple(_scheduled(index, step, problem, placement) for index, step in enumerate(steps))
     return Plan(
         graph=graph,
-        steps=finished,
+        steps=steps,
+        groups=tuple(_group(steps, number, part, problem, placement) for number, part in enumerate(partition)),
         views=views,
         problem=problem,
         placement=placement,
-        arena_bytes=_arena_bytes(finished, placement),
+        arena_bytes=_arena_bytes(steps, placement),
+        live=_live(partition, problem),
     )
+
+
+def _live(partition: Partition, problem: Problem) -> tuple[int, ...]:
+    """For each step, the most bytes of arena that hold something of use while its group runs."""
+    live: list[int] = []
+    for part, start, end in group_ticks(partition):
+        ticks = {start, *(b.first for b in problem.buffers if start <= b.first < end)}
+        most = max(sum(b.bytes for b in problem.buffers if b.first <= tick <= b.last) for tick in ticks)
+        live += [most] * (part.end - part.start if isinstance(part, Region) else 1)
+    return tuple(live)
 
 
 def layer_by_layer_bytes(graph: Graph) -> int:
@@ -151,7 +184,6 @@ def _step(
         activations=activations,
         inputs=tuple(None if (t := operands.input(i)).is_constant else views[t.name] for i in activations),
         output=output,
-        scratch=f"{name or operation.name}:scratch" if kernel.scratch(op, operands) else None,
         source_index=operation.source_index,
     )
 
@@ -206,71 +238,36 @@ def _reshape_steps(
     return [_step(operation, copy, pair, select(copy, pair, isas), views, views[target.name])]
 
 
-def _buffers(graph: Graph, steps: tuple[Step, ...], views: Mapping[str, View]) -> list[Buffer]:
-    """The roots, from the first write of any of their views to the last read, and the scratch of each step."""
-    sizes = {view.root: graph.tensors[view.root].bytes for view in views.values()}
-    first: dict[str, int] = {views[name].root: 0 for name in graph.inputs}
-    last: dict[str, int] = {views[name].root: 0 for name in graph.inputs}
-    scratch: list[Buffer] = []
-    for index, step in enumerate(steps):
-        for view in (*step.inputs, step.output):
-            if view is not None:
-                first.setdefault(view.root, index)
-                last[view.root] = index
-        if step.scratch is not None:
-            size = step.kernel.scratch(step.op, step.operands)
-            scratch.append(Buffer(name=step.scratch, bytes=size, first=index, last=index))
-    for name in graph.outputs:
-        last[views[name].root] = max(len(steps) - 1, 0)
-    roots = [
-        Buffer(name=name, bytes=size, first=first[name], last=last[name])
-        for name, size in sizes.items()
-        if name in first
-    ]
-    return roots + scratch
-
-
-def _overlaps(steps: tuple[Step, ...], buffers: Mapping[str, Buffer]) -> list[Overlap]:
-    """The pairs of whole buffers of which one dies in the step that writes all of the other."""
-    found: dict[tuple[int, str, str], Overlap] = {}
-    writers: dict[str, int] = {}
-    for step in steps:
-        writers[step.output.root] = writers.get(step.output.root, 0) + 1
-    for index, step in enumerate(steps):
-        target = step.operands.output
-        if step.output != whole(target, root=step.output.root) or writers[step.output.root] > 1:
-            continue
-        if buffers[step.output.root].first != index or buffers[step.output.root].bytes != target.bytes:
-            continue
-        roots = [view.root for view in step.inputs if view is not None]
-        for position, view in zip(step.activations, step.inputs, strict=True):
-            if view is None or buffers[view.root].last != index or roots.count(view.root) > 1:
-                continue
-            source = step.operands.input(position)
-            if view != whole(source, root=view.root) or buffers[view.root].bytes != source.bytes:
-                continue
-            gap = distance(step.kernel, step.op, step.operands, position)
-            if gap is not None:
-                found[index, view.root, step.output.root] = Overlap(
-                    step=index, source=view.root, target=step.output.root, distance=gap
-                )
-    return list(found.values())
-
-
-def _scheduled(index: int, step: Step, problem: Problem, placement: Placement) -> Step:
-    """The step with its mode and direction, now that placement has decided what overlaps."""
-    direction = Direction.DESCENDING if index in placement.descending else Direction.ASCENDING
+def _group(
+    steps: tuple[Step, ...], number: int, part: Region | int, problem: Problem, placement: Placement
+) -> Group:
+    """The group with its mode and direction, now that placement has decided what overlaps."""
+    direction = Direction.DESCENDING if number in placement.descending else Direction.ASCENDING
+    scratch = scratch_name(number)
+    scratch_used = scratch if scratch in placement.offsets else None
+    if isinstance(part, Region):
+        return Group(
+            steps=tuple(range(part.start, part.end)),
+            direction=direction,
+            sinks=part.sinks,
+            reads=part.reads,
+            rings=part.rings,
+            scratch=scratch_used,
+        )
+    step = steps[part]
     if step.kernel.extent is Extent.WHOLE:
-        return replace(step, mode=Mode.WHOLE)
-    sizes = {b.name: b.bytes for b in problem.buffers}
-    touching = False
-    for overlap in problem.overlaps:
-        if overlap.step == index and not (step.kernel.in_place and direction is Direction.ASCENDING):
-            source, target = placement.offsets[overlap.source], placement.offsets[overlap.target]
-            touching |= source < target + sizes[overlap.target] and target < source + sizes[overlap.source]
+        return Group(steps=(part,), mode=Mode.WHOLE, scratch=scratch_used)
+    bytewise = step.kernel.in_place and direction is Direction.ASCENDING
+    touching = not bytewise and any(_touch(overlap, problem, placement) for overlap in problem.overlaps if overlap.group == number)
     if not touching and step.kernel.extent is Extent.LONG_ROW and _is_long(step):
-        return replace(step, mode=Mode.LONG_ROW)
-    return replace(step, direction=direction)
+        return Group(steps=(part,), mode=Mode.LONG_ROW, scratch=scratch_used)
+    return Group(steps=(part,), direction=direction, scratch=scratch_used)
+
+
+def _touch(overlap: Overlap, problem: Problem, placement: Placement) -> bool:
+    sizes = {b.name: b.bytes for b in problem.buffers if b.name in (overlap.source, overlap.target)}
+    source, target = placement.offsets[overlap.source], placement.offsets[overlap.target]
+    return source < target + sizes[overlap.target] and target < source + sizes[overlap.source]
 
 
 def _is_long(step: Step) -> bool:
