@@ -1,7 +1,7 @@
 """What all tests share: where models and tools are, and the rule that nothing is skipped in CI.
 
-A test that needs the cross compiler, the emulator or a model collection that is not there is skipped with its reason; where CI is set in the
-environment every skip fails the run.
+A test that needs the cross compiler, the emulator or a model collection that is not there is skipped with its reason; where CI is set in
+the environment every skip fails the run.
 """
 
 from __future__ import annotations

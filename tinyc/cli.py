@@ -67,8 +67,7 @@ def run(arguments: Sequence[str]) -> int:
         _debug()
         _say(str(error))
         return error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:  # click's way out of a broken pipe, with a code that would mean "outputs differ"
         return BROKEN_PIPE_EXIT_CODE
     except OSError as error:
         _debug()
@@ -179,7 +178,7 @@ def deploy(
             directory=folder,
             inputs=inputs,
         )
-        _keep_report(report, folder)
+        _keep_report(report, inputs, folder)
     return _finish(report, inputs, json_file)
 
 
@@ -301,12 +300,12 @@ def _folder(out: Path | None, *, force: bool) -> Iterator[Path | None]:
         yield folder
 
 
-def _keep_report(report: Report, folder: Path | None) -> None:
+def _keep_report(report: Report, inputs: Inputs | None, folder: Path | None) -> None:
     from tinyc.report import json_text, to_json
     from tinyc.report.write import write_file
 
     if folder is not None:
-        write_file(folder / "report.json", json_text(to_json(report)))
+        write_file(folder / "report.json", json_text(to_json(report, inputs=inputs)))
 
 
 def _finish(report: Report, inputs: Inputs | None, json_file: Path | None) -> int:

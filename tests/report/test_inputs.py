@@ -72,7 +72,7 @@ def test_what_does_not_suit_is_refused(tmp_path: Path, array: np.ndarray, senten
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04broken", b"\x93NUMPY\x01\x00"])
 def test_a_file_that_is_no_array_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.npy").write_bytes(content)
-    with pytest.raises(UsageError, match="is not a .npy or .npz file"):
+    with pytest.raises(UsageError, match=r"is not a \.npy or \.npz file"):
         read_inputs(tmp_path / "x.npy")
 
 
@@ -85,5 +85,5 @@ def test_arrays_of_different_length_or_of_none_are_refused(tmp_path: Path) -> No
 
 def test_objects_are_never_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(UsageError, match="is not a .npy"):
+    with pytest.raises(UsageError, match=r"is not a \.npy"):
         read_inputs(tmp_path / "x.npy")
