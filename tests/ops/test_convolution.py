@@ -52,7 +52,13 @@ def geometry(random: np.random.Generator) -> dict[str, tuple[int, int] | int]:
     if max(dilation) > 1:
         stride = (1, 1)
     size = tuple(int(d * (k - 1) + 1 + random.integers(0, 9)) for k, d in zip(kernel, dilation, strict=True))
-    return {"kernel": kernel, "stride": stride, "dilation": dilation, "size": size, "padding": int(random.integers(0, 2))}
+    return {
+        "kernel": kernel,
+        "stride": stride,
+        "dilation": dilation,
+        "size": size,
+        "padding": int(random.integers(0, 2)),
+    }
 
 
 def output(name: str, shape: tuple[int, ...], scale: float, random: np.random.Generator) -> Tensor:
@@ -106,7 +112,11 @@ def test_depthwise_conv2d(seed: int, tmp_path: Path) -> None:
     weights, bias, scale = parameters(random, x, (1, *g["kernel"], outputs), outputs, 3, depth)
     y = output("y", (1, *out_size(g), outputs), scale, random)
     options = window_options(g, random) | {"DepthMultiplier": multiplier}
-    agree(single("DEPTHWISE_CONV_2D", present(x, weights, bias), y, "DepthwiseConv2DOptions", **options), tmp_path, seed=seed)
+    agree(
+        single("DEPTHWISE_CONV_2D", present(x, weights, bias), y, "DepthwiseConv2DOptions", **options),
+        tmp_path,
+        seed=seed,
+    )
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -26,7 +26,9 @@ SHAPES = (
 EVERY_BYTE = np.arange(-128, 128, dtype=np.int8)
 
 
-def draw(random: np.random.Generator, name: str, shape: tuple[int, ...], low: float = 0.001, high: float = 0.5) -> Tensor:
+def draw(
+    random: np.random.Generator, name: str, shape: tuple[int, ...], low: float = 0.001, high: float = 0.5
+) -> Tensor:
     scale = float(np.exp(random.uniform(np.log(low), np.log(high))))
     return tensor(name, *shape, scale=scale, zero=int(random.integers(-128, 128)))
 
@@ -80,7 +82,9 @@ ALL = [(EVERY_BYTE.reshape(1, 256),)]
 def test_relu(kind: str, same: bool, seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
     x = unary(random, low=0.03)
-    scale, zero = (x.scale, x.zero_point) if same else (x.scale * random.uniform(0.3, 2.0), int(random.integers(-128, 128)))
+    scale, zero = (
+        (x.scale, x.zero_point) if same else (x.scale * random.uniform(0.3, 2.0), int(random.integers(-128, 128)))
+    )
     y = tensor("y", 1, 256, scale=scale, zero=zero)
     agree(single(kind, [x], y), tmp_path, tflm=kind == "RELU", extra=ALL)
 
@@ -98,7 +102,12 @@ def test_softmax(seed: int, tmp_path: Path) -> None:
     x = draw(random, "x", shape, low=0.0005, high=20.0)
     y = tensor("y", *shape, scale=1 / 256, zero=-128)
     beta = float(random.choice([1.0, 0.1, 3.7]))
-    agree(single("SOFTMAX", [x], y, "SoftmaxOptions", Beta=beta), tmp_path, seed=seed, extra=ALL if shape == (1, 256) else ())
+    agree(
+        single("SOFTMAX", [x], y, "SoftmaxOptions", Beta=beta),
+        tmp_path,
+        seed=seed,
+        extra=ALL if shape == (1, 256) else (),
+    )
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -109,9 +118,7 @@ def test_requantize(types: tuple[str, str], seed: int, tmp_path: Path) -> None:
     scale = float(np.exp(random.uniform(np.log(0.001), np.log(0.5))))
     for name, kind in zip("xy", types, strict=True):
         low, high = DType[kind].limits
-        tensors.append(
-            tensor(name, 1, 256, dtype=DType[kind], scale=scale, zero=int(random.integers(low, high + 1)))
-        )
+        tensors.append(tensor(name, 1, 256, dtype=DType[kind], scale=scale, zero=int(random.integers(low, high + 1))))
         scale *= 1.0 if seed < 5 else random.uniform(0.3, 3.0)
     every = np.arange(256).astype(np.uint8).view(DType[types[0]].numpy).reshape(1, 256)
     agree(single("QUANTIZE", tensors[:1], tensors[1]), tmp_path, tflm=types != ("UINT8", "UINT8"), extra=[(every,)])

@@ -114,9 +114,7 @@ def test_resize_nearest_neighbor(seed: int, mode: dict[str, bool], tmp_path: Pat
     target = tuple(2 * n for n in size) if seed < 4 else tuple(int(n) for n in random.integers(1, 40, 2))
     x = draw(seed, 1, *size, 2)
     y = like(x, "y", 1, *target, 2)
-    model = single(
-        "RESIZE_NEAREST_NEIGHBOR", [x, constant("size", target)], y, "ResizeNearestNeighborOptions", **mode
-    )
+    model = single("RESIZE_NEAREST_NEIGHBOR", [x, constant("size", target)], y, "ResizeNearestNeighborOptions", **mode)
     agree(model, tmp_path, seed=seed)
 
 

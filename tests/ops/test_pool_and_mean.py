@@ -20,9 +20,7 @@ def test_pool(kind: str, seed: int, tmp_path: Path) -> None:
     stride = tuple(int(s) for s in random.integers(1, 4, 2))
     size = tuple(int(k + e) for k, e in zip(window, random.integers(0, 8, 2), strict=True))
     same = bool(random.integers(0, 2))
-    rows, columns = (
-        -(-n // s) if same else (n - k) // s + 1 for n, k, s in zip(size, window, stride, strict=True)
-    )
+    rows, columns = (-(-n // s) if same else (n - k) // s + 1 for n, k, s in zip(size, window, stride, strict=True))
     channels = int(random.integers(1, 9))
     scale, zero = float(random.uniform(0.005, 0.1)), int(random.integers(-128, 128))
     x = tensor("x", 1, *size, channels, scale=scale, zero=zero)

@@ -9,7 +9,7 @@ from models import Operator, single, tensor, write
 from witnesses import micro
 
 from tinyc.frontends.tflite import load
-from tinyc.ir import Graph, Tensor
+from tinyc.ir import DType, Graph, Tensor
 from tinyc.ir.types import Array
 from tinyc.oracle import evaluate
 from tinyc.oracle.tflite import FAULTS, open_witness
@@ -26,7 +26,12 @@ def dense(rank_3: bool) -> tuple[bytes, Array]:
     leading = (1, 4) if rank_3 else (4,)
     x = tensor("x", *leading, 16, scale=0.05, zero=3)
     weights = tensor(
-        "w", 8, 16, scale=random.uniform(0.001, 0.02, 8), axis=0, data=random.integers(-127, 128, (8, 16)).astype(np.int8)
+        "w",
+        8,
+        16,
+        scale=random.uniform(0.001, 0.02, 8),
+        axis=0,
+        data=random.integers(-127, 128, (8, 16)).astype(np.int8),
     )
     y = tensor("y", *leading, 8, scale=0.1, zero=-4)
     model = single("FULLY_CONNECTED", [x, weights], y, "FullyConnectedOptions", KeepNumDims=rank_3)
@@ -65,6 +70,19 @@ def test_softmax_over_many_equal_values_shifts_too_far_in_the_witness(tmp_path: 
     assert np.all(evaluate(graph, {"x": equal})["y"] == -128)
     (wrong,) = open_witness(path).run((equal,)) or ()
     assert np.all(wrong == 127)
+
+
+def test_quantize_of_a_float_beyond_int32_wraps_in_the_witness(tmp_path: Path) -> None:
+    x, y = tensor("x", 1, 3, dtype=DType.FLOAT32), tensor("y", 1, 3, scale=0.5, zero=3)
+    path, graph = saved(single("QUANTIZE", [x], y), tmp_path)
+    witness = open_witness(path, graph)
+    near, far = np.array([[1e9, -1e9, 1.25]], np.float32), np.array([[2e9, np.inf, np.nan]], np.float32)
+    (found,) = witness.run((near,)) or ()
+    assert np.array_equal(found, evaluate(graph, {"x": near})["y"])
+    assert witness.run((far,)) is None
+    assert evaluate(graph, {"x": far})["y"].tolist() == [[127, 127, -128]]
+    (wrong,) = open_witness(path).run((far,)) or ()
+    assert wrong.tolist() == [[-128, -128, -128]]
 
 
 def test_tensors_that_were_overwritten_in_place_are_not_read(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from tinyc.ir import Constraint, DType, Operands
 from tinyc.ir.types import Array
@@ -22,6 +23,9 @@ CONVERSIONS = (
     (DType.UINT8, DType.INT8),
     (DType.UINT8, DType.UINT8),
 )
+
+FAR = 1024.0
+"""Beyond every 8-bit value, whatever the zero point."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +51,8 @@ class Quantize(Pixelwise):
         return (store(rescaling(x, output).scale(centered(values[0], x)) + output.zero_point, output),)
 
 
-def _round(real: Array) -> Integers:
-    """The nearest integers, halves away from zero, saturating far outside every 8-bit type."""
-    bounded = np.clip(real.astype(np.float64), -(2.0**30), 2.0**30)
+def _round(real: npt.NDArray[np.float32]) -> Integers:
+    """The nearest integers, halves away from zero; what no 8-bit type reaches saturates, NaN downwards."""
+    bounded = np.clip(np.where(np.isnan(real), -np.inf, real).astype(np.float64), -FAR, FAR)
     rounded: Integers = np.trunc(bounded + np.copysign(0.5, bounded)).astype(np.int64)
     return rounded

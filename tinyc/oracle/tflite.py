@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyc.ir import Graph, Op, Operands, Operation
+from tinyc.ir import DType, Graph, Op, Operands, Operation
 from tinyc.ir.types import Array
-from tinyc.ops import FullyConnected, Softmax
+from tinyc.ops import FullyConnected, Quantize, Softmax
 from tinyc.ops.softmax import ACCUMULATOR_BITS
 from tinyc.oracle.numpy import evaluate
 
@@ -52,6 +52,16 @@ def _shifts_too_far(op: Op, operands: Operands, values: Values) -> bool:
     return bool((op.sums(operands, values[0]) >= SOFTMAX_LIMIT << (31 - ACCUMULATOR_BITS)).any())
 
 
+def _is_from_float(op: Op, operands: Operands) -> bool:
+    return isinstance(op, Quantize) and operands.input(0).dtype is DType.FLOAT32
+
+
+def _leaves_int32(op: Op, operands: Operands, values: Values) -> bool:
+    assert values[0] is not None
+    quotient = values[0].astype(np.float64) / operands.output.scale
+    return not bool((np.abs(quotient) < 2**31 - 2**10).all())
+
+
 SOFTMAX_LIMIT = 512
 
 FAULTS: tuple[Fault, ...] = (
@@ -63,6 +73,11 @@ FAULTS: tuple[Fault, ...] = (
         sentence="SOFTMAX shifts a 32-bit value by 32 or more where the exponentials sum to 512 or more",
         applies=_is_wide_softmax,
         shows=_shifts_too_far,
+    ),
+    Fault(
+        sentence="QUANTIZE of a float beyond 2^31 steps, or NaN, wraps instead of saturating",
+        applies=_is_from_float,
+        shows=_leaves_int32,
     ),
 )
 """What is known to be wrong in tflite-runtime 2.14's reference kernels."""
@@ -125,7 +140,7 @@ def faults(graph: Graph) -> Iterator[tuple[Operation, Fault]]:
 
 
 def _shows_fault(graph: Graph, inputs: Sequence[Array]) -> bool:
-    values = evaluate(graph, dict(zip(graph.inputs, inputs, strict=True)))
+    values: Mapping[str, Array] = evaluate(graph, dict(zip(graph.inputs, inputs, strict=True)))
     for operation, fault in faults(graph):
         known = tuple(None if name is None else values[name] for name in operation.inputs)
         if fault.shows is None or fault.shows(operation.op, graph.operands(operation), known):
