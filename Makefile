@@ -17,7 +17,7 @@ TOOLS := arm-none-eabi-gcc:gcc-arm-none-eabi,libnewlib-arm-none-eabi \
 	gcc:gcc,libc6-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test test-fast lint format wheel clean
+.PHONY: help setup tools demo test test-fast lint format readme wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ lint: setup ## style and types: ruff, mypy --strict
 format: setup ## rewrite the Python sources in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+readme: setup ## run README.md's sessions and write down what they print now
+	TINYC_UPDATE_README=1 $(BIN)/pytest -q tests/test_readme.py
 
 wheel: setup ## build dist/tinyc-*.whl
 	$(BIN)/python -m build --wheel

@@ -1,0 +1,85 @@
+"""README's sessions are what the commands print: each ```console block is run and compared, word for word.
+
+`make readme` runs this with TINYC_UPDATE_README=1, which writes the new output into the page instead.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
+PROMPT = "$ "
+UPDATE = bool(os.environ.get("TINYC_UPDATE_README"))
+
+
+def session(block: str, folder: Path) -> str:
+    """The block with the output that its commands print now; a command ends where the next prompt starts."""
+    commands = [line.removeprefix(PROMPT) for line in block.splitlines() if line.startswith(PROMPT)]
+    return "".join(f"{PROMPT}{command}\n{output(command, folder)}" for command in commands)
+
+
+def output(command: str, folder: Path) -> str:
+    """What a `tinyc` command prints, both streams, and its exit code where that is not 0."""
+    program, *arguments = shlex.split(command)
+    assert program == "tinyc", command
+    done = subprocess.run(
+        [sys.executable, "-m", "tinyc", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    return done.stdout.rstrip("\n") + "\n" + (f"(exit code {done.returncode})\n" if done.returncode else "")
+
+
+def blocks(root: Path) -> list[str]:
+    return BLOCK.findall((root / "README.md").read_text())
+
+
+@pytest.mark.slow
+def test_the_sessions_are_what_the_commands_print(root: Path, arm_tools: None) -> None:
+    page = root / "README.md"
+    found = blocks(root)
+    assert found
+    now = [session(block, root) for block in found]
+    if UPDATE:
+        fresh = iter(now)
+        page.write_text(BLOCK.sub(lambda match: next(fresh), page.read_text()))
+    assert now == (now if UPDATE else found), "run `make readme` and look at the difference"
+
+
+def test_every_named_file_exists(root: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", (root / "README.md").read_text())
+    assert links
+    assert [link for link in links if "://" not in link and not (root / link).exists()] == []
+
+
+def test_the_make_targets_exist(root: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*##", (root / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)\b", (root / "README.md").read_text()))
+    assert named
+    assert named <= targets
+
+
+def test_the_operators_and_boards_are_the_supported_ones(root: Path) -> None:
+    from tinyc import board
+    from tinyc.frontends.tflite_operators import IMPORTERS
+
+    text = (root / "README.md").read_text()
+    assert set(re.findall(r"\b[A-Z0-9]+(?:_[A-Z0-9]+)+\b|\b[A-Z]{3,}\d?\b", section(text, "Operators"))) >= set(IMPORTERS)
+    assert set(re.findall(r"^\| `(\w+)`", section(text, "Boards"), re.MULTILINE)) == set(board.names())
+
+
+def section(text: str, title: str) -> str:
+    """The text below a heading, to the next of its height."""
+    match = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert match, f"README has no section {title}"
+    return match[1]
