@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinyc.board import Board, load
-from tinyc.build import Target, build
+from tinyc.build import Firmware, Target, build
 from tinyc.emit import SourceTree, emit
 from tinyc.errors import DoesNotFit, UsageError
 from tinyc.frontends import tflite
@@ -21,7 +21,7 @@ from tinyc.passes import quantized_boundary, rewrite
 from tinyc.plan import make_plan
 from tinyc.report import Analysis, Inputs, Model, Report, Seconds
 from tinyc.report.compare import Sample, check, make_samples
-from tinyc.run import run
+from tinyc.run import RunResult, run
 
 Progress = Callable[[str], None]
 PLAIN_CORE = (Isa.SCALAR,)
@@ -44,12 +44,13 @@ class Options:
 def analyze(path: Path, *, board: str | None, options: Options, progress: Progress) -> Analysis:
     """Import and plan; nothing is built."""
     started = time.monotonic()
+    _require_available(options)
     target = None if board is None else load(board)
     progress("importing")
     imported = tflite.load(path)
     progress("planning")
     graph = rewrite(_with_io(imported.graph, options.io))
-    plan = make_plan(graph, isas=_isas(target))
+    plan = make_plan(graph, isas=_isas(target), schedule=options.schedule)
     program = lower(plan, model_name=path.stem, sha256=imported.sha256, share=options.optimize == "size")
     return Analysis(
         model=Model(path=path, sha256=imported.sha256, format="tflite", graph=imported.graph),
@@ -108,6 +109,7 @@ def deploy(
         result=result,
         witness=open_witness(path, analysis.model.graph),
     )
+    _require_peak(analysis, firmware, result, options)
     finished = time.monotonic()
     return Report(
         analysis=analysis,
@@ -131,15 +133,19 @@ def _isas(board: Board | None) -> tuple[Isa, ...]:
     return PLAIN_CORE if board is None else tuple(Isa(name) for name in board.isas)
 
 
+def _require_available(options: Options) -> None:
+    """UsageError for the ways of design.md section 9 that are still to come."""
+    if options.schedule not in ("auto", "layers", "stream"):
+        raise UsageError(f"--schedule {options.schedule} is not available yet.", hint="Use auto, layers or stream.")
+    if options.input != "whole":
+        raise UsageError(f"--input {options.input} is not available yet.", hint="Use whole.")
+
+
 def _require_fit(analysis: Analysis, options: Options) -> None:
     """DoesNotFit where arena or weights exceed the board, or the arena exceeds `--ram`; the linker checks the rest."""
     board, program = analysis.board, analysis.program
     assert board is not None
     name = analysis.model.path.name
-    if options.schedule not in ("auto", "layers"):
-        raise UsageError(f"--schedule {options.schedule} is not available yet.", hint="Use layers or auto.")
-    if options.input != "whole":
-        raise UsageError(f"--input {options.input} is not available yet.", hint="Use whole.")
     limit = board.sram_bytes if options.ram is None else min(options.ram, board.sram_bytes)
     if program.arena_bytes > limit:
         whose = "the board has" if options.ram is None else "the limit is"
@@ -152,6 +158,18 @@ def _require_fit(analysis: Analysis, options: Options) -> None:
     if flash > board.flash.bytes:
         raise DoesNotFit(
             f"{name} on {board.name}: its weights need {flash:,} B of flash, the board has {board.flash.bytes:,} B."
+        )
+
+
+def _require_peak(analysis: Analysis, firmware: Firmware, result: RunResult, options: Options) -> None:
+    """DoesNotFit where arena, stack and static data together exceed `--ram`: the stack is known only after a run."""
+    arena, stack, static = analysis.program.arena_bytes, result.stack_used_bytes or 0, firmware.static_bytes
+    over = 0 if options.ram is None else arena + stack + static - options.ram
+    if over > 0:
+        raise DoesNotFit(
+            f"{analysis.model.path.name} on {firmware.board.name}: needs {arena + stack + static:,} B of SRAM (arena {arena:,},"
+            f" stack {stack:,}, static {static:,}), the limit is {options.ram:,} B ({over:,} B too many).",
+            hint="Raise --ram.",
         )
 
 

@@ -66,9 +66,9 @@ def _analysis(analysis: Analysis) -> Document:
             "layers_arena_bytes": layer_by_layer_bytes(program.plan.graph),
         },
         "schedule": {
-            "mode": "layers",
+            "mode": "stream" if program.plan.regions else "layers",
             "input": "whole",
-            "regions": 0,
+            "regions": program.plan.regions,
             "extra_macs": 0,
             "pareto": [{"arena_bytes": program.arena_bytes, "extra_macs_ratio": 0.0}],
         },

@@ -45,7 +45,7 @@ def report_tables(report: Report, *, inputs: Inputs | None = None) -> tuple[Rend
     return (
         _heading(analysis),
         _facts("Memory", _memory(document, analysis.board)),
-        _facts("Flash", _flash(document, analysis.board)),
+        *_flash_facts(document, analysis.board),
         _facts("Run", _run(report)),
         *([] if counts is None else [_layers(analysis.program, counts, total)]),
         *_predicted(predictions(report, inputs)),
@@ -131,12 +131,16 @@ def _witness_row() -> tuple[str, str, str, str]:
 
 def _heading(analysis: Analysis) -> RenderableType:
     model, program = analysis.model, analysis.program
+    regions = program.plan.regions
+    streamed = f", {regions} streamed region{'s' if regions > 1 else ''}" if regions else ""
     executed = sum(layer.macs for layer in program.layers)
     macs = model.graph.macs()
     work = f"{macs / 1e6:.3g} M multiply-accumulates" + (
         f" ({executed / 1e6:.3g} M executed)" if executed != macs else ""
     )
-    lines = [Text.assemble((model.path.name, "bold"), f"  {model.format}, {len(program.layers)} layers, {work}")]
+    lines = [
+        Text.assemble((model.path.name, "bold"), f"  {model.format}, {len(program.layers)} layers{streamed}, {work}")
+    ]
     board = analysis.board
     if board is not None and not board.is_host:
         sizes = f"{board.clock_hz // 1_000_000} MHz, {_k(board.sram_bytes)} SRAM, {_k(board.flash.bytes)} flash"
@@ -159,6 +163,12 @@ def _memory(document: Document, board: Board | None) -> Iterable[Fact]:
         yield "peak SRAM", f"{peak:,}", _share(peak, None if board is None else board.sram_bytes, board)
     plain = f"{memory['layers_arena_bytes']:,}"
     yield "layer by layer", plain, "the arena that plain execution without overlap would need"
+
+
+def _flash_facts(document: Document, board: Board | None) -> Iterable[RenderableType]:
+    """Nothing for this computer, which has no flash."""
+    if board is None or not board.is_host:
+        yield _facts("Flash", _flash(document, board))
 
 
 def _flash(document: Document, board: Board | None) -> Iterable[Fact]:
@@ -200,7 +210,7 @@ def _check(report: Report) -> Iterable[Fact]:
     rows = "equal" if not check.row_mismatches else f"{check.row_mismatches:,} DIFFER"
     yield "reference", "", check.oracle
     yield "witness", "", check.witness if not check.witness_note else f"{check.witness} ({check.witness_note})".strip()
-    yield "values", f"{check.values:,}", f"{verdict}, over {report.samples} samples"
+    yield "values", f"{check.values:,}", f"{verdict}, over {report.samples} samples: target, rewritten model and witness"
     yield "tensor rows", f"{check.tensor_rows:,}", f"{rows}, of {check.tensors} tensors"
 
 
@@ -234,23 +244,26 @@ def _room(analysis: Analysis) -> RenderableType:
 
 
 def _predicted(found: Sequence[Prediction]) -> Iterable[RenderableType]:
+    """Every prediction, or where there are many and the labels are known, the wrong ones."""
     if not found:
         return
     labelled = [prediction for prediction in found if prediction.label is not None]
+    wrong = [prediction for prediction in labelled if prediction.predicted != prediction.label]
+    shown = wrong if labelled and len(found) > SHOWN_PREDICTIONS else found
     table = _table(
         right=("sample", "predicted", "score", *(("label",) if labelled else ())), after=("",) if labelled else ()
     )
-    for prediction in found[:SHOWN_PREDICTIONS]:
+    for prediction in shown[:SHOWN_PREDICTIONS]:
         cells = [f"{prediction.sample}", f"{prediction.predicted}", f"{prediction.score:.3f}"]
         if labelled:
-            cells += [f"{prediction.label}", "" if prediction.label == prediction.predicted else "wrong"]
+            cells += [f"{prediction.label}", "wrong" if prediction.predicted != prediction.label else ""]
         table.add_row(*cells)
     yield table
-    hidden = len(found) - SHOWN_PREDICTIONS
+    hidden = len(shown) - SHOWN_PREDICTIONS
     if hidden > 0:
         yield Text(f"and {hidden} more")
     if labelled:
-        right = sum(prediction.label == prediction.predicted for prediction in labelled)
+        right = len(labelled) - len(wrong)
         yield Text(f"{right} of {len(labelled)} right ({right / len(labelled):.1%})")
     yield Text("")
 
