@@ -74,7 +74,9 @@ def test_the_operators_and_boards_are_the_supported_ones(root: Path) -> None:
     from tinyc.frontends.tflite_operators import IMPORTERS
 
     text = (root / "README.md").read_text()
-    assert set(re.findall(r"\b[A-Z0-9]+(?:_[A-Z0-9]+)+\b|\b[A-Z]{3,}\d?\b", section(text, "Operators"))) >= set(IMPORTERS)
+    assert set(re.findall(r"\b[A-Z0-9]+(?:_[A-Z0-9]+)+\b|\b[A-Z]{3,}\d?\b", section(text, "Operators"))) >= set(
+        IMPORTERS
+    )
     assert set(re.findall(r"^\| `(\w+)`", section(text, "Boards"), re.MULTILINE)) == set(board.names())
 
 

@@ -210,7 +210,11 @@ def _check(report: Report) -> Iterable[Fact]:
     rows = "equal" if not check.row_mismatches else f"{check.row_mismatches:,} DIFFER"
     yield "reference", "", check.oracle
     yield "witness", "", check.witness if not check.witness_note else f"{check.witness} ({check.witness_note})".strip()
-    yield "values", f"{check.values:,}", f"{verdict}, over {report.samples} samples: target, rewritten model and witness"
+    yield (
+        "values",
+        f"{check.values:,}",
+        f"{verdict}, over {report.samples} samples: target, rewritten model and witness",
+    )
     yield "tensor rows", f"{check.tensor_rows:,}", f"{rows}, of {check.tensors} tensors"
 
 
