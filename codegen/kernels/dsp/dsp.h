@@ -6,21 +6,19 @@
 #ifndef TINYC_DSP_DSP_H
 #define TINYC_DSP_DSP_H
 
-#include <string.h>
-
 #include "tinyc_kernel.h"
 
 /* Load or store a word at any address: LDR and STR on Cortex-M4 and later, which allow it. */
 TINYC_INLINE uint32_t tinyc_load32(const void *address)
 {
     uint32_t word;
-    memcpy(&word, address, sizeof word);
+    TINYC_MEMCPY(&word, address, sizeof word);
     return word;
 }
 
 TINYC_INLINE void tinyc_store32(void *address, uint32_t word)
 {
-    memcpy(address, &word, sizeof word);
+    TINYC_MEMCPY(address, &word, sizeof word);
 }
 
 #if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP && defined(__thumb2__)

@@ -2,8 +2,6 @@
 #ifndef TINYC_SCALAR_COPY_H
 #define TINYC_SCALAR_COPY_H
 
-#include <string.h>
-
 #include "tinyc_kernel.h"
 
 typedef struct {

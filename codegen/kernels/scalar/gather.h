@@ -2,8 +2,6 @@
 #ifndef TINYC_SCALAR_GATHER_H
 #define TINYC_SCALAR_GATHER_H
 
-#include <string.h>
-
 #include "tinyc_kernel.h"
 
 typedef struct {
@@ -33,7 +31,7 @@ TINYC_INLINE void gather__scalar(void *out, const void *const *in, int32_t x0, i
                 for (int32_t l = 0; l < p->count_3; ++l) {
                     const uint8_t *line = source + i * p->step_0 + j * p->step_1 + k * p->step_2 + l * p->step_3;
                     for (int32_t m = 0; m < p->count_4; ++m) {
-                        memcpy(target, line + m * p->step_4, (size_t)p->run);
+                        TINYC_MEMCPY(target, line + m * p->step_4, (size_t)p->run);
                         target += p->run;
                     }
                 }

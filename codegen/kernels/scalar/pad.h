@@ -2,8 +2,6 @@
 #ifndef TINYC_SCALAR_PAD_H
 #define TINYC_SCALAR_PAD_H
 
-#include <string.h>
-
 #include "tinyc_kernel.h"
 
 typedef struct {
@@ -27,7 +25,7 @@ TINYC_INLINE void pad__scalar(void *out, const void *const *in, int32_t x0, int3
             memset(target, p->value, (size_t)(p->bytes_before + p->bytes + p->bytes_after));
         } else {
             memset(target, p->value, (size_t)p->bytes_before);
-            memcpy(target + p->bytes_before, source, (size_t)p->bytes);
+            TINYC_MEMCPY(target + p->bytes_before, source, (size_t)p->bytes);
             memset(target + p->bytes_before + p->bytes, p->value, (size_t)p->bytes_after);
             source += p->in_stride;
         }
@@ -62,7 +60,7 @@ TINYC_INLINE void pad_whole__scalar(void *out, const void *const *in, int32_t x0
         for (int32_t j = 0; j < p->count_1; ++j) {
             for (int32_t k = 0; k < p->count_2; ++k) {
                 for (int32_t l = 0; l < p->count_3; ++l) {
-                    memcpy(target + i * p->step_0 + j * p->step_1 + k * p->step_2 + l * p->step_3, source, (size_t)p->run);
+                    TINYC_MEMCPY(target + i * p->step_0 + j * p->step_1 + k * p->step_2 + l * p->step_3, source, (size_t)p->run);
                     source += p->run;
                 }
             }

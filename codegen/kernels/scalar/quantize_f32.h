@@ -2,8 +2,6 @@
 #ifndef TINYC_SCALAR_QUANTIZE_F32_H
 #define TINYC_SCALAR_QUANTIZE_F32_H
 
-#include <string.h>
-
 #include "tinyc_kernel.h"
 
 typedef struct {
@@ -19,7 +17,7 @@ typedef struct {
 TINYC_INLINE float quantize_f32_float(const void *bits)
 {
     float value;
-    memcpy(&value, bits, sizeof value);
+    TINYC_MEMCPY(&value, bits, sizeof value);
     return value;
 }
 
@@ -62,7 +60,7 @@ TINYC_INLINE void dequantize_f32__scalar(void *out, const void *const *in, int32
         for (int32_t c = 0; c < p->channels; ++c) {
             const int32_t stored = source[c] > p->most ? source[c] - 256 : source[c];
             const float value = scale * (float)(stored - p->zero);
-            memcpy(target + 4 * c, &value, sizeof value);
+            TINYC_MEMCPY(target + 4 * c, &value, sizeof value);
         }
         source += p->in_stride;
         target += p->out_stride;

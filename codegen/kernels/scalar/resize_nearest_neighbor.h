@@ -2,8 +2,6 @@
 #ifndef TINYC_SCALAR_RESIZE_NEAREST_NEIGHBOR_H
 #define TINYC_SCALAR_RESIZE_NEAREST_NEIGHBOR_H
 
-#include <string.h>
-
 #include "tinyc_kernel.h"
 
 typedef struct {
@@ -19,7 +17,7 @@ TINYC_INLINE void resize_nearest_neighbor__scalar(
     const uint8_t *source = (const uint8_t *)in[0];
     uint8_t *target = (uint8_t *)out;
     for (int32_t x = x0; x < x1; ++x) {
-        memcpy(target, source + (p->columns[x] - p->columns[x0]) * p->in_stride, (size_t)p->bytes);
+        TINYC_MEMCPY(target, source + (p->columns[x] - p->columns[x0]) * p->in_stride, (size_t)p->bytes);
         target += p->out_stride;
     }
 }
@@ -44,7 +42,7 @@ TINYC_INLINE void resize_nearest_neighbor_whole__scalar(
     for (int32_t y = 0; y < p->out_rows; ++y) {
         const uint8_t *row = source + p->rows[y] * p->row_bytes;
         for (int32_t x = 0; x < p->out_columns; ++x) {
-            memcpy(target, row + p->columns[x] * p->pixel_bytes, (size_t)p->pixel_bytes);
+            TINYC_MEMCPY(target, row + p->columns[x] * p->pixel_bytes, (size_t)p->pixel_bytes);
             target += p->pixel_bytes;
         }
     }

@@ -2,8 +2,6 @@
 #ifndef TINYC_SCALAR_SLICE_H
 #define TINYC_SCALAR_SLICE_H
 
-#include <string.h>
-
 #include "tinyc_kernel.h"
 
 typedef struct {
@@ -21,7 +19,7 @@ TINYC_INLINE void slice__scalar(void *out, const void *const *in, int32_t x0, in
     uint8_t *target = (uint8_t *)out;
     for (int32_t x = x0; x < x1; ++x) {
         for (int32_t c = 0; c < p->channels; ++c) {
-            memcpy(target + c * p->element, source + c * p->channel_step, (size_t)p->element);
+            TINYC_MEMCPY(target + c * p->element, source + c * p->channel_step, (size_t)p->element);
         }
         source += p->column_step;
         target += p->out_stride;
