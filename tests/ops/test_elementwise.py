@@ -92,7 +92,10 @@ def test_relu(kind: str, same: bool, seed: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(60))
 def test_logistic(seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
-    agree(single("LOGISTIC", [unary(random)], tensor("y", 1, 256, scale=1 / 256, zero=-128)), tmp_path, extra=ALL)
+    x = unary(random, low=1e-6, high=30.0)
+    # At scales of 2 and more the witness is wrong: test_tflite_witness.py.
+    model = single("LOGISTIC", [x], tensor("y", 1, 256, scale=1 / 256, zero=-128))
+    agree(model, tmp_path, lite=x.scale < 2.0, extra=ALL)
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -58,6 +58,19 @@ def test_per_channel_dense_on_rank_3_is_wrong_in_the_witness_and_right_on_rank_2
     assert not np.array_equal(wrong, meant)
 
 
+def test_logistic_of_large_scales_is_cut_off_in_tflm_and_not_in_the_witness(tmp_path: Path) -> None:
+    x, y = tensor("x", 1, 3, scale=4.0), tensor("y", 1, 3, scale=1 / 256, zero=-128)
+    model = single("LOGISTIC", [x], y)
+    path, graph = saved(model, tmp_path)
+    values = np.array([[-1, 0, 1]], np.int8)
+    meant = evaluate(graph, {"x": values})["y"]
+    assert meant.tolist() == [[-128, 0, 127]]
+    assert np.array_equal(micro(model, [(values,)])[0][0], meant)
+    assert not open_witness(path, graph).name
+    (wrong,) = open_witness(path).run((values,)) or ()
+    assert wrong.tolist() == [[-123, 0, 123]]
+
+
 def test_softmax_over_many_equal_values_shifts_too_far_in_the_witness(tmp_path: Path) -> None:
     x, y = tensor("x", 1, 600, scale=0.1), tensor("y", 1, 600, scale=1 / 256, zero=-128)
     path, graph = saved(single("SOFTMAX", [x], y, "SoftmaxOptions", Beta=1.0), tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tinyc.ir import Constraint, DType, Op, Operands, Tensor
+from tinyc.ops.scaling import Multiplier
 
 Predicate = Callable[[Tensor], bool]
 
@@ -172,3 +173,16 @@ DILATION = Constraint(
     lambda op, operands: min(op.dilation) >= 1,
     lambda op, operands: f"{op.dilation}",
 )
+
+
+def rescales(multipliers: Callable[[Operands], tuple[Multiplier, ...]]) -> Constraint:
+    """The derived multipliers shift left by few enough bits for a 32-bit register."""
+
+    def largest(operands: Operands) -> int:
+        return max(multiplier.shift for multiplier in multipliers(operands))
+
+    return Constraint(
+        "the inputs' scale is less than 2^16 times the output's",
+        lambda op, operands: largest(operands) <= 16,
+        lambda op, operands: f"about 2^{largest(operands)} times",
+    )

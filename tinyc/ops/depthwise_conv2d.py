@@ -18,10 +18,11 @@ from tinyc.ops.constraints import (
     STRIDE,
     WEIGHTS,
     WEIGHTS_SYMMETRIC,
+    rescales,
     weights_axis,
 )
 from tinyc.ops.convolution import Convolution
-from tinyc.ops.scaling import centered
+from tinyc.ops.scaling import centered, convolution_multipliers
 from tinyc.ops.window import image_shape
 
 
@@ -47,6 +48,7 @@ class DepthwiseConv2D(Convolution):
         BIAS,
         STRIDE,
         DILATION,
+        rescales(convolution_multipliers),
     )
 
     multiplier: int = 1

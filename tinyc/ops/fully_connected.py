@@ -11,7 +11,7 @@ from tinyc.ir import ALL_ROWS, Constraint, Op, Operands, Tensor
 from tinyc.ir.op import SAME_INDEX, RowRule
 from tinyc.ir.types import Array, Shape
 from tinyc.ops.attributes import Activation, activation_range
-from tinyc.ops.constraints import BIAS, INT8_X, PER_TENSOR_X, WEIGHTS, WEIGHTS_SYMMETRIC, weights_axis
+from tinyc.ops.constraints import BIAS, INT8_X, PER_TENSOR_X, WEIGHTS, WEIGHTS_SYMMETRIC, rescales, weights_axis
 from tinyc.ops.scaling import centered, dense_multipliers, requantize
 
 
@@ -30,6 +30,7 @@ class FullyConnected(Op):
         WEIGHTS_SYMMETRIC,
         weights_axis(0),
         BIAS,
+        rescales(dense_multipliers),
     )
 
     activation: Activation = Activation.NONE

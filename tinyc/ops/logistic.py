@@ -33,6 +33,11 @@ class Logistic(Pixelwise):
             lambda op, operands: operands.output.scale == 1 / 256 and operands.output.zero_point == -128,
             lambda op, operands: f"{operands.output.scale:.9g} and {operands.output.zero_point}",
         ),
+        Constraint(
+            "the input's scale is more than 2^-27",
+            lambda op, operands: operands.input(0).scale > 2.0**-27,
+            lambda op, operands: f"{operands.input(0).scale:.9g}",
+        ),
     )
 
     def evaluate(self, operands: Operands, values: tuple[Array | None, ...]) -> tuple[Array, ...]:

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from tinyc.ir import Constraint, Op, Operands, Tensor
 from tinyc.ir.types import Array, Shape
-from tinyc.ops.constraints import INT8, PER_TENSOR
-from tinyc.ops.scaling import centered, mean_multiplier, store
+from tinyc.ops.constraints import INT8, PER_TENSOR, rescales
+from tinyc.ops.scaling import centered, mean_multiplier, rescaling, store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,7 @@ class Mean(Op):
     constraints: ClassVar[tuple[Constraint, ...]] = (
         INT8,
         PER_TENSOR,
+        rescales(lambda operands: (rescaling(operands.input(0), operands.output),)),
         Constraint(
             "a mean is over fewer than 2^23 elements",
             lambda op, operands: op.count(operands) < 2**23,

@@ -9,7 +9,7 @@ from tinyc.ir import Constraint, Operands
 from tinyc.ir.types import Array
 from tinyc.ops.attributes import Activation, activation_range
 from tinyc.ops.broadcasting import Broadcasting
-from tinyc.ops.constraints import INT8, PER_TENSOR
+from tinyc.ops.constraints import INT8, PER_TENSOR, rescales
 from tinyc.ops.scaling import centered, product_multiplier, store
 
 
@@ -18,7 +18,11 @@ class Mul(Broadcasting):
     """Inputs: a, b."""
 
     kind: ClassVar[str] = "mul"
-    constraints: ClassVar[tuple[Constraint, ...]] = (INT8, PER_TENSOR)
+    constraints: ClassVar[tuple[Constraint, ...]] = (
+        INT8,
+        PER_TENSOR,
+        rescales(lambda operands: (product_multiplier(operands),)),
+    )
 
     activation: Activation = Activation.NONE
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from tinyc.ir import Constraint, Operands
 from tinyc.ir.types import Array
 from tinyc.ops.attributes import Activation, activation_range
-from tinyc.ops.constraints import INT8, PER_TENSOR
+from tinyc.ops.constraints import INT8, PER_TENSOR, rescales
 from tinyc.ops.elementwise import Pixelwise
 from tinyc.ops.scaling import centered, rescaling, store
 
@@ -18,7 +18,11 @@ class Relu(Pixelwise):
     """Input: x."""
 
     kind: ClassVar[str] = "relu"
-    constraints: ClassVar[tuple[Constraint, ...]] = (INT8, PER_TENSOR)
+    constraints: ClassVar[tuple[Constraint, ...]] = (
+        INT8,
+        PER_TENSOR,
+        rescales(lambda operands: (rescaling(operands.input(0), operands.output),)),
+    )
 
     activation: Activation
 

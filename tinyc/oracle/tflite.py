@@ -16,7 +16,7 @@ import numpy as np
 
 from tinyc.ir import DType, Graph, Op, Operands, Operation
 from tinyc.ir.types import Array
-from tinyc.ops import FullyConnected, Quantize, Softmax
+from tinyc.ops import FullyConnected, Logistic, Quantize, Softmax
 from tinyc.ops.softmax import ACCUMULATOR_BITS
 from tinyc.oracle.numpy import evaluate
 
@@ -62,12 +62,20 @@ def _leaves_int32(op: Op, operands: Operands, values: Values) -> bool:
     return not bool((np.abs(quotient) < 2**31 - 2**10).all())
 
 
+def _is_steep_logistic(op: Op, operands: Operands) -> bool:
+    return isinstance(op, Logistic) and operands.input(0).scale >= 2.0
+
+
 SOFTMAX_LIMIT = 512
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
         sentence="FULLY_CONNECTED with one weight scale a channel on an input of rank 3 or more takes wrong scales",
         applies=_is_per_channel_dense_of_rank_3,
+    ),
+    Fault(
+        sentence="LOGISTIC is not cut off where TensorFlow Lite Micro's is, which shows at input scales of 2 and more",
+        applies=_is_steep_logistic,
     ),
     Fault(
         sentence="SOFTMAX shifts a 32-bit value by 32 or more where the exponentials sum to 512 or more",
