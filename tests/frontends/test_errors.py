@@ -220,7 +220,17 @@ def chain(model: ModelFile) -> ModelFile:
     return model
 
 
+def absent(model: ModelFile, *inputs: int) -> ModelFile:
+    model.operators[0]["Inputs"] = list(inputs)
+    return model
+
+
 ATTRIBUTES: dict[str, tuple[Callable[[], ModelFile], str]] = {
+    "absent operand": (lambda: absent(SAMPLES["ADD"](), 0, -1), "ADD (tensor 'y') lacks input 1"),
+    "absent weights": (
+        lambda: absent(SAMPLES["FULLY_CONNECTED"](), 0, -1, 2),
+        "FULLY_CONNECTED (tensor 'y') lacks input 1",
+    ),
     "mean": (lambda: with_integers("MEAN", (1, 4), (1,), (2,)), "MEAN (tensor 'y') has axis 2 for 2 dimensions"),
     "concatenation": (lambda: _bent("CONCATENATION", Axis=4), "CONCATENATION (tensor 'y') has axis 4 for 4 dimensions"),
     "pack": (lambda: _bent("PACK", ValuesCount=3), "PACK (tensor 'y') says that it packs 3 tensors but has 2 inputs"),

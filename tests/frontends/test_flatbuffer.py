@@ -42,6 +42,10 @@ def test_identifier() -> None:
     assert damage(sound().replace(b"TEST", b"TSET")) == "its identifier is b'TSET', not b'TEST'"
 
 
+def test_an_offset_to_itself() -> None:
+    assert damage(bytes(4) + sound()[4:]) == "List points at itself"
+
+
 def test_a_newer_field_is_damage() -> None:
     """A field that the schema does not know cannot be ignored: nobody can say what it changes."""
     newer = Layout("List", {**LIST.fields, "Extra": Scalar(4)})

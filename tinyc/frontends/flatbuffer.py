@@ -85,7 +85,7 @@ def verify(data: bytes, root: Layout, *, identifier: bytes) -> None:
 
 
 class _Verifier:
-    """Walks the tables and counts the bytes it visits: overlapping tables cannot make a small file endless."""
+    """Walks the tables and counts the bytes of vectors that it visits: overlaps cannot make a small file endless."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -110,7 +110,6 @@ class _Verifier:
             self.vtables[key] = self.vtable(vtable, layout)
         table_bytes, slots = self.vtables[key]
         self.within(at, table_bytes, layout.name)
-        self.spend(_OFFSET + table_bytes)
         return slots
 
     def vtable(self, at: int, layout: Layout) -> tuple[int, tuple[int, ...]]:
@@ -121,7 +120,6 @@ class _Verifier:
         if vtable_bytes < _LEAST_VTABLE or vtable_bytes % 2 or table_bytes < _OFFSET:
             raise Damaged(f"{where} contradicts itself")
         self.within(at, vtable_bytes, where)
-        self.spend(vtable_bytes)
         slots = struct.unpack_from(f"<{vtable_bytes // 2 - 2}H", self.data, at + _LEAST_VTABLE)
         if any(slots[len(layout.fields) :]):
             raise Damaged(f"{layout.name} has fields newer than the schema that is understood")

@@ -152,9 +152,10 @@ class _Import:
         else:
             self.problems.append(f"operator {index} has code {raw.OpcodeIndex()}, which the file does not define")
         count = len(self.reader)
-        for tensor in inputs + outputs:
-            if not -1 <= tensor < count or (tensor == -1 and tensor in outputs):
-                self.problems.append(f"operator {index} {kind} refers to tensor {tensor}, the file has {count}")
+        outside = [tensor for tensor in inputs if not -1 <= tensor < count]
+        outside += [tensor for tensor in outputs if not 0 <= tensor < count]
+        for tensor in outside:
+            self.problems.append(f"operator {index} {kind} refers to tensor {tensor}, the file has {count}")
         return _Source(index=index, kind=kind, version=version, inputs=inputs, outputs=outputs, raw=raw)
 
     def complain(self, source: _Source, clause: str) -> None:
@@ -197,9 +198,9 @@ class _Import:
             self.problems += [f"{what} {end} does not exist, the file has {count} tensors" for end in absent]
         if self.problems:
             return
-        self.problems += [f"output '{self.name(end)}' is also an input" for end in outputs if end in set(inputs)]
-        written = {tensor: source.index for source in reversed(sources) for tensor in source.outputs}
+        written = {tensor for source in sources for tensor in source.outputs}
         known = set(inputs)
+        self.problems += [f"output '{self.name(end)}' is also an input" for end in outputs if end in known]
         for source in sources:
             for tensor in source.inputs:
                 if tensor in written and tensor not in known:
@@ -214,10 +215,10 @@ class _Import:
 
     def tensors(self, sources: Sequence[_Source], ends: tuple[int, ...]) -> dict[int, Tensor]:
         """Every tensor that an operator uses or the model passes in or out, by its index in the file."""
-        used = dict.fromkeys(ends)
+        used = set(ends)
         for source in sources:
-            used.update(dict.fromkeys((*source.inputs, *source.outputs)))
-        used.pop(-1, None)
+            used.update(source.inputs, source.outputs)
+        used.discard(-1)
         found: dict[int, Tensor] = {}
         for index in sorted(used):
             try:
@@ -225,8 +226,9 @@ class _Import:
             except Refused as refusal:
                 self.problems.append(f"tensor '{self.name(index)}' {refusal}")
         written = {tensor for source in sources for tensor in source.outputs}
+        given = {*written, *ends}
         for index, tensor in found.items():
-            if not tensor.is_constant and index not in written and index not in ends:
+            if not tensor.is_constant and index not in given:
                 self.problems.append(f"tensor '{self.name(index)}' is read, but has no data and no operator writes it")
             if tensor.is_constant and index in written:
                 self.problems.append(f"tensor '{self.name(index)}' is a constant, but an operator writes it")
