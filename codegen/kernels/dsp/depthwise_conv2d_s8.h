@@ -54,8 +54,8 @@ TINYC_INLINE int8_t depthwise_conv2d_s8_store(int32_t sum, const tinyc_channel *
     return (int8_t)(p->least > -128 || p->most < 127 ? tinyc_clamp(value, p->least, p->most) : value);
 }
 
-/* One row of the windows of one output pixel. */
-TINYC_INLINE void depthwise_conv2d_s8_row(
+/* `taps` neighbouring columns of one row of the window of one output pixel; unrolled where the number is known. */
+TINYC_INLINE void depthwise_conv2d_s8_taps(
     tinyc_sums *a, const int8_t *x, const int32_t **stream, int32_t taps, const tinyc_depthwise_conv2d_s8_dsp *p)
 {
     const int32_t *s = *stream;
@@ -67,6 +67,28 @@ TINYC_INLINE void depthwise_conv2d_s8_row(
         TINYC_TAP(*a, even, odd, w_even, w_odd);
     }
     *stream = s;
+}
+
+/* The columns of one row of a window that lie inside the image, where not all do. */
+TINYC_INLINE void depthwise_conv2d_s8_part(
+    tinyc_sums *a, const int8_t *x, const int32_t **stream, int32_t first, int32_t last, const tinyc_depthwise_conv2d_s8_dsp *p)
+{
+    const int32_t taps = last - first;
+    *stream += 2 * first;
+    if (taps == 1) {
+        depthwise_conv2d_s8_taps(a, x, stream, 1, p);
+    } else if (taps == 2) {
+        depthwise_conv2d_s8_taps(a, x, stream, 2, p);
+    } else if (p->window_columns > 3 && taps == 3) {
+        depthwise_conv2d_s8_taps(a, x, stream, 3, p);
+    } else if (p->window_columns > 4 && taps == 4) {
+        depthwise_conv2d_s8_taps(a, x, stream, 4, p);
+    } else if (p->window_columns > 5) {
+        for (int32_t k = 0; k < taps; ++k) {
+            depthwise_conv2d_s8_taps(a, x + k * p->column_dilation * p->in_stride, stream, 1, p);
+        }
+    }
+    *stream += 2 * (p->window_columns - last);
 }
 
 /* One row of the windows of two output pixels; with stride 1 and no dilation they share every pixel but the first and the last. */
@@ -135,29 +157,65 @@ TINYC_INLINE void depthwise_conv2d_s8_two(
     }
 }
 
+TINYC_INLINE void depthwise_conv2d_s8_store_one(int8_t *out, tinyc_sums a, const int32_t **stream, const tinyc_depthwise_conv2d_s8_dsp *p)
+{
+    const int32_t *s = *stream;
+    tinyc_channel by;
+    TINYC_CHANNEL(by, s);
+    out[0] = depthwise_conv2d_s8_store(a.c0, &by, p);
+    TINYC_CHANNEL(by, s);
+    out[1] = depthwise_conv2d_s8_store(a.c1, &by, p);
+    TINYC_CHANNEL(by, s);
+    out[2] = depthwise_conv2d_s8_store(a.c2, &by, p);
+    TINYC_CHANNEL(by, s);
+    out[3] = depthwise_conv2d_s8_store(a.c3, &by, p);
+    *stream = s;
+}
+
+/* One output pixel whose window starts at byte `offset` of the rows. */
+TINYC_INLINE void depthwise_conv2d_s8_one(
+    int8_t *out, const void *const *in, int32_t offset, const tinyc_depthwise_conv2d_s8_dsp *p)
+{
+    const int32_t *s = p->stream;
+    for (int32_t c = 0; c < p->channels; c = depthwise_conv2d_s8_next(c, p->channels)) {
+        tinyc_sums a = depthwise_conv2d_s8_biases(s);
+        s += 4;
+        if (p->window_rows == 3) {
+            depthwise_conv2d_s8_taps(&a, (const int8_t *)in[0] + offset + c, &s, p->window_columns, p);
+            depthwise_conv2d_s8_taps(&a, (const int8_t *)in[p->row_dilation] + offset + c, &s, p->window_columns, p);
+            depthwise_conv2d_s8_taps(&a, (const int8_t *)in[2 * p->row_dilation] + offset + c, &s, p->window_columns, p);
+        } else {
+            for (int32_t y = 0; y < p->window_rows; ++y) {
+                depthwise_conv2d_s8_taps(&a, (const int8_t *)in[y * p->row_dilation] + offset + c, &s, p->window_columns, p);
+            }
+        }
+        depthwise_conv2d_s8_store_one(out + c, a, &s, p);
+    }
+}
+
 /* One output pixel whose window has the columns [first, last) only; `offset` is the byte of column `first`. */
-TINYC_INLINE void depthwise_conv2d_s8_one(int8_t *out, const void *const *in, int32_t offset, const int32_t *biases,
+TINYC_INLINE void depthwise_conv2d_s8_partial(int8_t *out, const void *const *in, int32_t offset, const int32_t *biases,
     int32_t first, int32_t last, const tinyc_depthwise_conv2d_s8_dsp *p)
 {
     const int32_t *s = p->stream;
     for (int32_t c = 0; c < p->channels; c = depthwise_conv2d_s8_next(c, p->channels)) {
-        tinyc_sums a = depthwise_conv2d_s8_biases(biases != NULL ? biases : s);
-        tinyc_channel by;
+        tinyc_sums a = depthwise_conv2d_s8_biases(biases);
+        biases += 4;
         s += 4;
-        for (int32_t y = 0; y < p->window_rows; ++y) {
+        if (p->window_rows == 3 && p->window_columns == 3 && last - first == 2) {
             s += 2 * first;
-            depthwise_conv2d_s8_row(&a, (const int8_t *)in[y * p->row_dilation] + offset + c, &s, last - first, p);
-            s += 2 * (p->window_columns - last);
+            depthwise_conv2d_s8_taps(&a, (const int8_t *)in[0] + offset + c, &s, 2, p);
+            s += 2;
+            depthwise_conv2d_s8_taps(&a, (const int8_t *)in[p->row_dilation] + offset + c, &s, 2, p);
+            s += 2;
+            depthwise_conv2d_s8_taps(&a, (const int8_t *)in[2 * p->row_dilation] + offset + c, &s, 2, p);
+            s += 2 * (3 - last);
+        } else {
+            for (int32_t y = 0; y < p->window_rows; ++y) {
+                depthwise_conv2d_s8_part(&a, (const int8_t *)in[y * p->row_dilation] + offset + c, &s, first, last, p);
+            }
         }
-        TINYC_CHANNEL(by, s);
-        out[c] = depthwise_conv2d_s8_store(a.c0, &by, p);
-        TINYC_CHANNEL(by, s);
-        out[c + 1] = depthwise_conv2d_s8_store(a.c1, &by, p);
-        TINYC_CHANNEL(by, s);
-        out[c + 2] = depthwise_conv2d_s8_store(a.c2, &by, p);
-        TINYC_CHANNEL(by, s);
-        out[c + 3] = depthwise_conv2d_s8_store(a.c3, &by, p);
-        biases = biases != NULL ? biases + 4 : NULL;
+        depthwise_conv2d_s8_store_one(out + c, a, &s, p);
     }
 }
 
@@ -168,7 +226,7 @@ TINYC_INLINE void depthwise_conv2d_s8_border(
     const tinyc_border border = p->borders[index];
     const int32_t column = x * p->column_stride - p->pad_left + border.first * p->column_dilation - origin;
     const int32_t *biases = p->border_biases + index * ((p->channels + 3) & ~3);
-    depthwise_conv2d_s8_one(out, in, column * p->in_stride, biases, border.first, border.last, p);
+    depthwise_conv2d_s8_partial(out, in, column * p->in_stride, biases, border.first, border.last, p);
 }
 
 TINYC_INLINE void depthwise_conv2d_s8__dsp(
@@ -187,7 +245,7 @@ TINYC_INLINE void depthwise_conv2d_s8__dsp(
             target += p->out_stride;
             ++x;
         } else {
-            depthwise_conv2d_s8_one(target, in, offset, NULL, 0, p->window_columns, p);
+            depthwise_conv2d_s8_one(target, in, offset, p);
         }
         target += p->out_stride;
         ++x;
