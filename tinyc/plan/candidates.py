@@ -83,7 +83,7 @@ def make_region(
     if not _streamable(graph, chosen, written):
         return None
     orders = [_reads(chosen, flip=False)]
-    if any(len(order) > 1 for order in orders[0]):
+    if any(_joins(step, written) for step in chosen):
         orders.append(_reads(chosen, flip=True))
     found = [_simulated(graph, chosen, alive, inner, start, end, order) for order in orders]
     return min((region for region in found if region is not None), key=lambda r: sum(r.ring_bytes.values()), default=None)
@@ -120,6 +120,11 @@ def _rows_line_up(graph: Graph, root: str, chosen: Sequence[Step]) -> bool:
             if viewed.hwc[0] != rows or view.offset >= row_bytes or (rows > 1 and view.row_stride != row_bytes):
                 return False
     return True
+
+
+def _joins(step: Step, written: set[str]) -> bool:
+    """Whether a step reads several roots that the region writes, so that the order of its demands matters."""
+    return len({view.root for view in step.inputs if view is not None and view.root in written}) > 1
 
 
 def _reads(chosen: Sequence[Step], *, flip: bool) -> tuple[tuple[int, ...], ...]:

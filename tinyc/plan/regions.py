@@ -1,6 +1,6 @@
 """Simulate a region: its ops run row by row together, each row made when somebody needs it.
 
-The walk: from the sink, follow the first input that lacks rows; run the operation found; start again at the sink.  No row is made
+The walk: from the sink, follow the first input that lacks rows; run the operation found; go back to who needed it.  No row is made
 twice.  Ring heights, lifetimes and overlap distances all come from this walk, so branches and residuals need no rules of their own.
 Rows here are logical: row 0 is the first one made, whichever the direction.
 """
@@ -50,58 +50,64 @@ class Walk:
 def walk_order(
     rows: Sequence[int], sinks: Sequence[int], missing: Callable[[int, int, Sequence[int]], int | None]
 ) -> Iterator[tuple[int, int]]:
-    """The calls of a region in order; `missing(step, row, made)` is the step that must run before, or None."""
+    """The calls of a region in order; `missing(step, row, made)` is the step that must run before, or None.
+
+    Going back to the step that lacked the row is the same as starting again at the sink: the way there is still the first unmet one.
+    """
     made = [0] * len(rows)
     for sink in sinks:
         while made[sink] < rows[sink]:
-            step = sink
-            while (before := missing(step, made[step], made)) is not None:
-                step = before
-            yield step, made[step]
-            made[step] += 1
+            path = [sink]
+            while path:
+                step = path[-1]
+                before = missing(step, made[step], made)
+                if before is not None:
+                    path.append(before)
+                    continue
+                yield step, made[step]
+                made[step] += 1
+                path.pop()
 
 
 @dataclass(slots=True)
 class _Simulation:
     steps: Sequence[RowStep]
     descending: bool
-    writers: dict[str, list[int]] = field(default_factory=dict)
-    readers: dict[str, list[tuple[int, Read]]] = field(default_factory=dict)
+    needs: list[list[tuple[list[int], int]]] = field(default_factory=list)
+    """For each step, in demand order: how many rows each of its rows needs, of which writer."""
+    readers: dict[str, list[tuple[int, list[int]]]] = field(default_factory=dict)
+    """For each root: its readers, and the lowest row that each of their rows needs (one more entry: when they are done)."""
 
     def __post_init__(self) -> None:
+        writers: dict[str, list[int]] = {}
         for index, step in enumerate(self.steps):
-            self.writers.setdefault(step.target, []).append(index)
+            writers.setdefault(step.target, []).append(index)
+        for index, step in enumerate(self.steps):
+            self.needs.append([(self.hi(step.rows, read), w) for read in step.reads for w in writers.get(read.root, ())])
             for read in step.reads:
-                self.readers.setdefault(read.root, []).append((index, read))
+                self.readers.setdefault(read.root, []).append((index, [*self.lo(step.rows, read), read.rows]))
 
-    def lo(self, step: int, read: Read, row: int) -> int:
-        """The first logical row of `read` that logical row `row` needs, within the tensor."""
+    def lo(self, rows: int, read: Read) -> list[int]:
+        """For each logical row, the first logical row of `read` that it needs, within the tensor."""
         if self.descending:
-            return read.rows - min(max(read.window.hi(self.steps[step].rows - 1 - row), 0), read.rows)
-        return min(max(read.window.lo(row), 0), read.rows)
+            return [read.rows - min(max(read.window.hi(row), 0), read.rows) for row in reversed(range(rows))]
+        return [min(max(read.window.lo(row), 0), read.rows) for row in range(rows)]
 
-    def hi(self, step: int, read: Read, row: int) -> int:
-        """One past the last logical row of `read` that logical row `row` needs, within the tensor."""
+    def hi(self, rows: int, read: Read) -> list[int]:
+        """For each logical row, one past the last logical row of `read` that it needs, within the tensor."""
         if self.descending:
-            return read.rows - min(max(read.window.lo(self.steps[step].rows - 1 - row), 0), read.rows)
-        return min(max(read.window.hi(row), 0), read.rows)
+            return [read.rows - min(max(read.window.lo(row), 0), read.rows) for row in reversed(range(rows))]
+        return [min(max(read.window.hi(row), 0), read.rows) for row in range(rows)]
 
     def missing(self, step: int, row: int, made: Sequence[int]) -> int | None:
-        for read in self.steps[step].reads:
-            need = self.hi(step, read, row)
-            for writer in self.writers.get(read.root, ()):
-                if made[writer] < need:
-                    return writer
+        for need, writer in self.needs[step]:
+            if made[writer] < need[row]:
+                return writer
         return None
 
     def oldest(self, root: str, made: Sequence[int]) -> int:
         """The lowest row of `root` that a reader's next row, or any later one, still needs."""
-        lowest = None
-        for step, read in self.readers.get(root, ()):
-            row = made[step]
-            need = read.rows if row >= self.steps[step].rows else self.lo(step, read, row)
-            lowest = need if lowest is None else min(lowest, need)
-        return 0 if lowest is None else lowest
+        return min((lowest[made[step]] for step, lowest in self.readers.get(root, ())), default=0)
 
 
 def simulate(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tinyc.ir import Graph
+from tinyc.ir import Graph, Window
 from tinyc.plan.candidates import LONGEST_REGION, Lifetime, Region, fills_simply, lifetimes, make_region
 from tinyc.plan.overlap import Distance, distance
 from tinyc.plan.step import Step
@@ -36,9 +36,11 @@ class _Search:
     steps: Sequence[Step]
     alive: Mapping[str, Lifetime] = field(init=False)
     pinned: frozenset[str] = field(init=False)
+    least_ring: Mapping[str, int] = field(init=False)
     regions: dict[tuple[int, int], tuple[int, Region] | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.least_ring = _least_rings(self.graph, self.steps)
         self.pinned = pinned_roots(self.graph, self.steps)
         self.alive = pinned_lifetimes(self.graph, self.steps, self.pinned)
 
@@ -107,8 +109,8 @@ class _Search:
         return make_region(self.graph, self.steps, self.alive, self.pinned, start, start + 1) is None
 
     def _floor(self, start: int, end: int) -> int:
-        """What a region needs at least: what passes it by, and the larger of what it reads and what it leaves behind."""
-        passing = reads = leaves = 0
+        """What a region needs at least: what passes it by, its narrowest rings, and the larger of what it reads and what it leaves behind."""
+        passing = reads = leaves = rings = 0
         for life in self.alive.values():
             if life.first < start and life.last >= end:
                 passing += life.bytes
@@ -116,7 +118,9 @@ class _Search:
                 reads += life.bytes
             elif start <= life.first < end <= life.last:
                 leaves += life.bytes
-        return passing + max(reads, leaves)
+            elif start <= life.first and life.last < end and life.root not in self.pinned:
+                rings += self.least_ring[life.root]
+        return passing + rings + max(reads, leaves)
 
     def _single(self, index: int) -> int:
         step = self.steps[index]
@@ -141,6 +145,23 @@ class _Search:
         (target,) = targets
         pairs = {source: gap for (source, _), gap in region.distances.items()}
         return _reach(touched, touched.pop(target), pairs) + rings
+
+
+def _least_rings(graph: Graph, steps: Sequence[Step]) -> dict[str, int]:
+    """For every root, the bytes of the rows that its widest reader needs at once: no ring can be smaller."""
+    least: dict[str, int] = {}
+    for step in steps:
+        for position, view in zip(step.activations, step.inputs, strict=True):
+            if view is None:
+                continue
+            tensor = graph.tensors[view.root]
+            rows = tensor.hwc[0]
+            rule = step.op.row_rule(step.operands, position)
+            if isinstance(rule, Window):
+                highest = (min(rule.hi(r), rows) - max(rule.lo(r), 0) for r in range(step.operands.output.hwc[0]))
+                rows = min(rows, max(1, *highest, 1))
+            least[view.root] = max(least.get(view.root, 0), rows * (tensor.bytes // tensor.hwc[0]))
+    return {**{step.output.root: 0 for step in steps}, **least}
 
 
 def _reach(others: Mapping[str, int], target: int, pairs: Mapping[str, Distance]) -> int:
