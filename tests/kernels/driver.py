@@ -1,4 +1,4 @@
-"""Runs catalogue rows for real: a batch of cases becomes one C program for the host (under sanitizers) or for mps2-an386.
+"""Runs catalogue rows for real: cases become one C program for the host (under sanitizers) or for mps2-an386.
 
 Inputs and outputs live in buffers of exact size, so that on the host every over-read or stray write is an error.
 """
@@ -113,7 +113,9 @@ def _build_and_run(folder: Path, target: str, flags: Sequence[str]) -> None:
 
 def _call(command: Sequence[str], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, f"{command[0]} failed ({done.returncode}):\n{done.stderr[-6000:]}{done.stdout[-2000:]}"
+    if done.returncode:
+        said = [line[:200] for line in (done.stderr + done.stdout).splitlines()]
+        raise AssertionError("\n".join((f"{command[0]} failed ({done.returncode}):", *said[:60])))
 
 
 def _results(cases: Sequence[Case], raw: bytes) -> Iterator[Result]:

@@ -78,7 +78,7 @@ def _cases(kernel: Kernel, count: int, seed: int) -> Iterator[tuple[Case, Layer]
         if made % 2:
             extra = layers.random.integers(0, 6, 2)
             x, y = layer.operands.input(0).hwc[2], layer.operands.output.hwc[2]
-            case = replace(case, strides=Strides(inputs=(x + int(extra[0]),), output=y + int(extra[1])))
+            case = replace(case, strides=Strides(inputs=(x + int(extra[0]) * kernel.strided_input,), output=y + int(extra[1])))
         if pointwise and made % 3 == 0:
             case = replace(case, long_row=True)
         if made % 4 > 1:

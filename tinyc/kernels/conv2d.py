@@ -16,6 +16,9 @@ from tinyc.ops.attributes import activation_range
 from tinyc.ops.conv2d import Conv2D
 
 
+MOST_STEM_BYTES = 32
+
+
 def _is_int8(operands: Operands) -> bool:
     x, weights, output = operands.input(0), operands.input(1), operands.output
     return x.dtype is weights.dtype is output.dtype is DType.INT8 and weights.is_constant
@@ -129,6 +132,20 @@ def _accepts_pointwise_relu(op: Op, operands: Operands) -> bool:
     return _is_pointwise(op, operands) and _accepts_relu(op, operands)
 
 
+def _is_stem(op: Op, operands: Operands) -> bool:
+    assert isinstance(op, Conv2D)
+    _, _, columns, depth = operands.input(1).shape
+    return op.dilation[1] == 1 and columns > 1 and columns * depth <= MOST_STEM_BYTES
+
+
+def _accepts_stem_ties(op: Op, operands: Operands) -> bool:
+    return _is_stem(op, operands) and _accepts_ties(op, operands)
+
+
+def _accepts_stem_relu(op: Op, operands: Operands) -> bool:
+    return _is_stem(op, operands) and _accepts_relu(op, operands)
+
+
 def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
     assert isinstance(op, Conv2D)
     x, weights, output = operands.input(0), operands.input(1), operands.output
@@ -158,6 +175,7 @@ def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
             "dilation_rows": op.dilation[0],
             "dilation": op.dilation[1],
             "pad_left": op.padding.left,
+            "in_zero_point": x.zero_point,
             "outside": CArray(c_type="int8_t", data=np.full(depth, x.zero_point, np.int8)),
         }
     )
@@ -181,6 +199,13 @@ def _cost_dsp(op: Op, operands: Operands) -> int:
     widening = runs.rows * runs.count * 30 + 2 * runs.steps * 2 + 150
     multiplying = blocks * (12.4 * runs.steps + 64)
     return int(rows * ((columns + 1) // 2) * (widening + multiplying))
+
+
+def _cost_stem(op: Op, operands: Operands) -> int:
+    rows, columns, channels = operands.output.hwc
+    runs = _runs(op, operands, contiguous(operands, op.activations(operands)))
+    pair = runs.rows * 8 + 2 * runs.steps + 40 + (channels + 3) // 4 * (12.4 * runs.steps + 62)
+    return int(rows * ((columns + 1) // 2) * pair)
 
 
 def _cost_pointwise_dsp(op: Op, operands: Operands) -> int:
@@ -209,6 +234,7 @@ _POINTWISE_DSP = replace(
     cost=_cost_pointwise_dsp,
     extent=Extent.LONG_ROW,
 )
+_STEM_DSP = replace(_DSP, name="stem_s8__dsp", accepts=_accepts_stem_ties, cost=_cost_stem, strided_input=False)
 
 KERNELS: tuple[Kernel, ...] = (
     Kernel(
@@ -234,6 +260,8 @@ KERNELS: tuple[Kernel, ...] = (
     ),
     _DSP,
     replace(_DSP, name="conv2d_s8__dsp_relu", accepts=_accepts_relu),
+    _STEM_DSP,
+    replace(_STEM_DSP, name="stem_s8__dsp_relu", accepts=_accepts_stem_relu),
     _POINTWISE_DSP,
     replace(_POINTWISE_DSP, name="pointwise_s8__dsp_relu", accepts=_accepts_pointwise_relu),
 )

@@ -15,25 +15,47 @@
 #include "dsp/dsp.h"
 #include "requantize.h"
 
-/* Steps of two inputs: acts holds {pixel a, pixel b} words of two int16 each.  `weights` ends before `weights_end` after whole blocks of
- * four channels; four bytes of a and of b are written for each. */
-typedef void tinyc_pair_blocks(const uint32_t *acts, const int32_t *weights, int8_t *out_a, int8_t *out_b, const int32_t *weights_end,
-                               const uint32_t *acts_end, uint32_t skip);
+/* A product of widened windows with blocks of four channels.  A step is two inputs: acts holds {pixel a, pixel b}, a word each.  The
+ * last three fields say where the unrolled loops are entered: tinyc_make_blocks fills them. */
+typedef struct {
+    const uint32_t *acts;
+    const int32_t *weights;
+    const int32_t *weights_end; /* after whole blocks, at least one */
+    const uint32_t *acts_end;   /* after at least one step */
+    uint32_t pair_skip;         /* bytes of code, less 1 */
+    uint32_t single_skip;
+    uint32_t single_odd;
+} tinyc_blocks;
 
-/* The same of pixel a alone. */
-typedef void tinyc_single_blocks(const uint32_t *acts, const int32_t *weights, int8_t *out_a, const int32_t *weights_end,
-                                 const uint32_t *acts_end, uint32_t skip);
+/* Writes four bytes of a and of b for each block. */
+typedef void tinyc_pair_blocks(const tinyc_blocks *job, int8_t *out_a, int8_t *out_b);
+
+/* The same for pixel a alone. */
+typedef void tinyc_single_blocks(const tinyc_blocks *job, int8_t *out_a);
 
 /* One vector of bytes, blocks of eight channels.  `acts_end` is after the whole groups of four; `tail` has the last one to three bytes. */
 typedef void tinyc_vector_blocks(const int8_t *acts, const int32_t *weights, int8_t *out, const int32_t *weights_end, const int8_t *acts_end,
                                  uint32_t skip, uint32_t tail, uint32_t has_tail);
 
 enum {
-    TINYC_PAIR_STEP_BYTES = 48,   /* of code, for `skip` */
-    TINYC_SINGLE_STEP_BYTES = 32,
+    TINYC_PAIR_STEP_BYTES = 48, /* of code */
+    TINYC_SINGLE_UNIT_BYTES = 60,
     TINYC_VECTOR_GROUP_BYTES = 124,
     TINYC_REQUANTIZATION_WORDS = 4
 };
+
+TINYC_INLINE tinyc_blocks tinyc_make_blocks(const uint32_t *acts, int32_t steps, const int32_t *weights, const int32_t *weights_end)
+{
+    tinyc_blocks job;
+    job.acts = acts;
+    job.weights = weights;
+    job.weights_end = weights_end;
+    job.acts_end = acts + 2 * steps;
+    job.pair_skip = TINYC_PAIR_STEP_BYTES * ((uint32_t)(steps - 1) & 7u) - 1u;
+    job.single_skip = TINYC_SINGLE_UNIT_BYTES * ((uint32_t)(steps >> 1) & 3u) - 1u;
+    job.single_odd = (uint32_t)steps & 1u;
+    return job;
+}
 
 #if TINYC_HAS_DSP
 
@@ -90,28 +112,26 @@ enum {
     TINYC_REQUANTIZE(high_mul, a, doubling)                                                                                    \
     TINYC_REQUANTIZE(high_mul, b, doubling)
 
-/* Stack: 0 acts, 4 out_a, 8 out_b, 48 weights_end, 52 acts_end, 56 skip, then entry. */
+/* Stack: 0 acts, 4 out_a, 8 out_b, 12 weights_end, 16 acts_end, 20 entry. */
 #define TINYC_DEFINE_PAIR_BLOCKS(name, high_mul)                                                                               \
-    TINYC_NAKED void name(TINYC_ARGUMENT const uint32_t *acts, TINYC_ARGUMENT const int32_t *weights,                          \
-                          TINYC_ARGUMENT int8_t *out_a, TINYC_ARGUMENT int8_t *out_b, TINYC_ARGUMENT const int32_t *weights_end, \
-                          TINYC_ARGUMENT const uint32_t *acts_end, TINYC_ARGUMENT uint32_t skip)                               \
+    TINYC_NAKED void name(TINYC_ARGUMENT const tinyc_blocks *job, TINYC_ARGUMENT int8_t *out_a, TINYC_ARGUMENT int8_t *out_b)  \
     {                                                                                                                          \
         __asm__ volatile(                                                                                                      \
-            "push {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                        \
-            "ldr r12, [sp, #56]\n"                                                                                             \
-            "adr.w lr, 3f\n"                                                                                                   \
-            "sub lr, lr, r12\n"                                                                                                \
-            "orr lr, lr, #1\n"                                                                                                 \
-            "str lr, [sp, #56]\n"                                                                                              \
+            "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                                   \
+            "ldmia.w r0, {r0, r3, r4, r5, r6}\n"                                                                              \
+            "adr.w r7, 3f\n"                                                                                                  \
+            "sub r6, r7, r6\n"                                                                                                \
+            "push {r0, r1, r2, r4, r5, r6}\n"                                                                                 \
+            "mov r1, r3\n"                                                                                                    \
             "1:\n"                                                                                                             \
             "ldr r0, [sp]\n"                                                                                                   \
             TINYC_PAIR_FIRST                                                                                                   \
-            "ldr.w pc, [sp, #56]\n"                                                                                            \
+            "ldr.w pc, [sp, #20]\n"                                                                                            \
             "2:\n"                                                                                                             \
             TINYC_PAIR_STEP TINYC_PAIR_STEP TINYC_PAIR_STEP TINYC_PAIR_STEP                                                    \
             TINYC_PAIR_STEP TINYC_PAIR_STEP TINYC_PAIR_STEP TINYC_PAIR_STEP                                                    \
             "3:\n"                                                                                                             \
-            "ldr r2, [sp, #52]\n"                                                                                              \
+            "ldr r2, [sp, #16]\n"                                                                                              \
             "cmp r0, r2\n"                                                                                                     \
             "bne.w 2b\n"                                                                                                       \
             "sub r4, r4, r6\n"                                                                                                 \
@@ -132,56 +152,73 @@ enum {
             "strb r11, [r3], #1\n"                                                                                             \
             "strb r9, [r3], #1\n"                                                                                              \
             "strd r2, r3, [sp, #4]\n"                                                                                          \
-            "ldr r0, [sp, #48]\n"                                                                                              \
+            "ldr r0, [sp, #12]\n"                                                                                              \
             "cmp r1, r0\n"                                                                                                     \
             "bne.w 1b\n"                                                                                                       \
-            "pop {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                       \
+            "add sp, sp, #24\n"                                                                                               \
+            "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                       \
     }
 
 TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_ties, TINYC_TIES)
 TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_RELU)
 
-/* acts r0, weights r1, pixel r2, weights r8 r9; sums: channels 01 r4 and 0 r5, channels 23 r6 and 2 r7. */
+/* acts r0, weights r1, pixel r2 r3, weights r8 .. r11; sums: channels 01 r4 and 0 r5, channels 23 r6 and 2 r7. */
+#define TINYC_SINGLE_PRODUCTS(pixel, weights01, weights23)                                                                     \
+    "smlad r4, " weights01 ", " pixel ", r4\n"                                                                                \
+    "sxtb16.w " weights01 ", " weights01 "\n"                                                                                 \
+    "smlad r5, " weights01 ", " pixel ", r5\n"                                                                                \
+    "smlad r6, " weights23 ", " pixel ", r6\n"                                                                                \
+    "sxtb16.w " weights23 ", " weights23 "\n"                                                                                 \
+    "smlad r7, " weights23 ", " pixel ", r7\n"
+
 #define TINYC_SINGLE_STEP                                                                                                      \
-    "ldr.w r2, [r0], #8\n"                                                                                                     \
-    "ldmia.w r1!, {r8, r9}\n"                                                                                                  \
-    "smlad r4, r8, r2, r4\n"                                                                                                   \
-    "sxtb16.w r8, r8\n"                                                                                                        \
-    "smlad r5, r8, r2, r5\n"                                                                                                   \
-    "smlad r6, r9, r2, r6\n"                                                                                                   \
-    "sxtb16.w r9, r9\n"                                                                                                        \
-    "smlad r7, r9, r2, r7\n"
+    "ldr.w r2, [r0], #8\n"                                                                                                    \
+    "ldmia.w r1!, {r8, r9}\n"                                                                                                 \
+    TINYC_SINGLE_PRODUCTS("r2", "r8", "r9")
+
+/* Two steps. */
+#define TINYC_SINGLE_UNIT                                                                                                      \
+    "ldr.w r2, [r0], #8\n"                                                                                                    \
+    "ldr.w r3, [r0], #8\n"                                                                                                    \
+    "ldmia.w r1!, {r8, r9, r10, r11}\n"                                                                                       \
+    TINYC_SINGLE_PRODUCTS("r2", "r8", "r9")                                                                                    \
+    TINYC_SINGLE_PRODUCTS("r3", "r10", "r11")
 
 #define TINYC_REQUANTIZE_SINGLE(high_mul, sum, doubling)                                                                       \
     "ldmia.w r1!, {r0, r2, r3, r12}\n"                                                                                         \
     TINYC_REQUANTIZE(high_mul, sum, doubling)                                                                                  \
     "strb " sum ", [r8], #1\n"
 
-/* Stack: 0 acts, 4 out_a, 8 weights_end, 48 acts_end, 52 skip, then entry. */
+/* Stack: 0 acts, 4 out_a, 8 weights_end, 12 acts_end, 16 entry, 20 first entry: that or the odd step. */
 #define TINYC_DEFINE_SINGLE_BLOCKS(name, high_mul)                                                                             \
-    TINYC_NAKED void name(TINYC_ARGUMENT const uint32_t *acts, TINYC_ARGUMENT const int32_t *weights,                          \
-                          TINYC_ARGUMENT int8_t *out_a, TINYC_ARGUMENT const int32_t *weights_end,                             \
-                          TINYC_ARGUMENT const uint32_t *acts_end, TINYC_ARGUMENT uint32_t skip)                               \
+    TINYC_NAKED void name(TINYC_ARGUMENT const tinyc_blocks *job, TINYC_ARGUMENT int8_t *out_a)                                \
     {                                                                                                                          \
         __asm__ volatile(                                                                                                      \
-            "push {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                        \
-            "ldr r12, [sp, #52]\n"                                                                                             \
-            "adr.w lr, 3f\n"                                                                                                   \
-            "sub lr, lr, r12\n"                                                                                                \
-            "orr lr, lr, #1\n"                                                                                                 \
-            "str lr, [sp, #52]\n"                                                                                              \
-            "1:\n"                                                                                                             \
-            "ldr r0, [sp]\n"                                                                                                   \
-            "mov r4, #0\n"                                                                                                     \
-            "mov r5, #0\n"                                                                                                     \
-            "mov r6, #0\n"                                                                                                     \
-            "mov r7, #0\n"                                                                                                     \
-            "ldr.w pc, [sp, #52]\n"                                                                                            \
-            "2:\n"                                                                                                             \
-            TINYC_SINGLE_STEP TINYC_SINGLE_STEP TINYC_SINGLE_STEP TINYC_SINGLE_STEP                                            \
-            TINYC_SINGLE_STEP TINYC_SINGLE_STEP TINYC_SINGLE_STEP TINYC_SINGLE_STEP                                            \
+            "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                                   \
+            "ldmia.w r0, {r0, r3, r4, r5, r6, r7, r8}\n"                                                                      \
+            "adr.w r6, 3f\n"                                                                                                  \
+            "sub r6, r6, r7\n"                                                                                                \
+            "adr.w r7, 6f\n"                                                                                                  \
+            "orr r7, r7, #1\n"                                                                                                \
+            "cmp r8, #0\n"                                                                                                    \
+            "it eq\n"                                                                                                         \
+            "moveq r7, r6\n"                                                                                                  \
+            "push {r0, r1, r4, r5, r6, r7}\n"                                                                                 \
+            "mov r1, r3\n"                                                                                                    \
+            "1:\n"                                                                                                            \
+            "ldr r0, [sp]\n"                                                                                                  \
+            "mov r4, #0\n"                                                                                                    \
+            "mov r5, #0\n"                                                                                                    \
+            "mov r6, #0\n"                                                                                                    \
+            "mov r7, #0\n"                                                                                                    \
+            "ldr.w pc, [sp, #20]\n"                                                                                           \
+            "6:\n"                                                                                                            \
+            TINYC_SINGLE_STEP                                                                                                  \
+            "ldr.w pc, [sp, #16]\n"                                                                                           \
+            "2:\n"                                                                                                            \
+            TINYC_SINGLE_UNIT TINYC_SINGLE_UNIT TINYC_SINGLE_UNIT TINYC_SINGLE_UNIT                                            \
             "3:\n"                                                                                                             \
-            "ldr r2, [sp, #48]\n"                                                                                              \
+            "ldr r2, [sp, #12]\n"                                                                                              \
             "cmp r0, r2\n"                                                                                                     \
             "bne.w 2b\n"                                                                                                       \
             "sub r4, r4, r5\n"                                                                                                 \
@@ -195,7 +232,8 @@ TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_RELU)
             "ldr r0, [sp, #8]\n"                                                                                               \
             "cmp r1, r0\n"                                                                                                     \
             "bne.w 1b\n"                                                                                                       \
-            "pop {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                       \
+            "add sp, sp, #24\n"                                                                                               \
+            "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                       \
     }
 
 TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_ties, TINYC_TIES)
@@ -305,17 +343,18 @@ TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_relu, TINYC_RELU)
 TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_ties, TINYC_VECTOR_TIES)
 TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_relu, TINYC_RELU)
 
+#define TINYC_WIDEN_GROUP                                                                                                      \
+    "ldr r6, [%1], #4\n"                                                                                                      \
+    "ldr r8, [%2], #4\n"                                                                                                      \
+    "sxtb16 r4, r6\n"                                                                                                         \
+    "sxtb16 r5, r8\n"                                                                                                         \
+    "sxtb16 r6, r6, ror #8\n"                                                                                                 \
+    "sxtb16 r8, r8, ror #8\n"                                                                                                 \
+    "stmia %0!, {r4, r5, r6, r8}\n"
+
 /* `count` groups of four bytes of a and of b, widened: {a even, b even, a odd, b odd} each. */
 TINYC_INLINE uint32_t *tinyc_widen_groups(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
 {
-#define TINYC_WIDEN_GROUP                                                                                                      \
-    "ldr r6, [%1], #4\n"                                                                                                       \
-    "ldr r8, [%2], #4\n"                                                                                                       \
-    "sxtb16 r4, r6\n"                                                                                                          \
-    "sxtb16 r5, r8\n"                                                                                                          \
-    "sxtb16 r6, r6, ror #8\n"                                                                                                  \
-    "sxtb16 r8, r8, ror #8\n"                                                                                                  \
-    "stmia %0!, {r4, r5, r6, r8}\n"
     __asm__ volatile("subs %3, %3, #4\n"
                      "blt 2f\n"
                      "1:\n" TINYC_WIDEN_GROUP TINYC_WIDEN_GROUP TINYC_WIDEN_GROUP TINYC_WIDEN_GROUP
@@ -331,7 +370,22 @@ TINYC_INLINE uint32_t *tinyc_widen_groups(uint32_t *to, const int8_t *a, const i
                      : "+r"(to), "+r"(a), "+r"(b), "+r"(count)
                      :
                      : "r4", "r5", "r6", "r8", "cc", "memory");
-#undef TINYC_WIDEN_GROUP
+    return to;
+}
+
+/* One group. */
+TINYC_INLINE uint32_t *tinyc_widen_group(uint32_t *to, const int8_t *a, const int8_t *b)
+{
+    __asm__ volatile("ldr r6, %1\n"
+                     "ldr r8, %2\n"
+                     "sxtb16 r4, r6\n"
+                     "sxtb16 r5, r8\n"
+                     "sxtb16 r6, r6, ror #8\n"
+                     "sxtb16 r8, r8, ror #8\n"
+                     "stmia %0!, {r4, r5, r6, r8}\n"
+                     : "+r"(to)
+                     : "m"(*(const int8_t(*)[4])a), "m"(*(const int8_t(*)[4])b)
+                     : "r4", "r5", "r6", "r8", "memory");
     return to;
 }
 
@@ -368,23 +422,18 @@ TINYC_INLINE const int32_t *tinyc_block_1x4(const uint32_t *acts, const uint32_t
     return weights + 4 * TINYC_REQUANTIZATION_WORDS;
 }
 
-TINYC_INLINE void tinyc_pair_blocks_c(const uint32_t *acts, const int32_t *weights, int8_t *out_a, int8_t *out_b,
-                                      const int32_t *weights_end, const uint32_t *acts_end, int32_t ties)
+TINYC_INLINE void tinyc_pair_blocks_c(const tinyc_blocks *job, int8_t *out_a, int8_t *out_b, int32_t ties)
 {
-    while (weights != weights_end) {
-        (void)tinyc_block_1x4(acts, acts_end, weights, out_a, ties);
-        weights = tinyc_block_1x4(acts + 1, acts_end + 1, weights, out_b, ties);
-        out_a += 4;
-        out_b += 4;
+    for (const int32_t *weights = job->weights; weights != job->weights_end; out_a += 4, out_b += 4) {
+        (void)tinyc_block_1x4(job->acts, job->acts_end, weights, out_a, ties);
+        weights = tinyc_block_1x4(job->acts + 1, job->acts_end + 1, weights, out_b, ties);
     }
 }
 
-TINYC_INLINE void tinyc_single_blocks_c(const uint32_t *acts, const int32_t *weights, int8_t *out_a, const int32_t *weights_end,
-                                        const uint32_t *acts_end, int32_t ties)
+TINYC_INLINE void tinyc_single_blocks_c(const tinyc_blocks *job, int8_t *out_a, int32_t ties)
 {
-    while (weights != weights_end) {
-        weights = tinyc_block_1x4(acts, acts_end, weights, out_a, ties);
-        out_a += 4;
+    for (const int32_t *weights = job->weights; weights != job->weights_end; out_a += 4) {
+        weights = tinyc_block_1x4(job->acts, job->acts_end, weights, out_a, ties);
     }
 }
 
@@ -419,17 +468,13 @@ TINYC_INLINE void tinyc_vector_blocks_c(const int8_t *acts, const int32_t *weigh
 }
 
 #define TINYC_DEFINE_BLOCKS(suffix, ties)                                                                                      \
-    TINYC_SHARED void tinyc_pair_blocks_##suffix(const uint32_t *acts, const int32_t *weights, int8_t *out_a, int8_t *out_b,   \
-                                                 const int32_t *weights_end, const uint32_t *acts_end, uint32_t skip)          \
+    TINYC_SHARED void tinyc_pair_blocks_##suffix(const tinyc_blocks *job, int8_t *out_a, int8_t *out_b)                        \
     {                                                                                                                          \
-        (void)skip;                                                                                                            \
-        tinyc_pair_blocks_c(acts, weights, out_a, out_b, weights_end, acts_end, ties);                                         \
+        tinyc_pair_blocks_c(job, out_a, out_b, ties);                                                                          \
     }                                                                                                                          \
-    TINYC_SHARED void tinyc_single_blocks_##suffix(const uint32_t *acts, const int32_t *weights, int8_t *out_a,                \
-                                                   const int32_t *weights_end, const uint32_t *acts_end, uint32_t skip)        \
+    TINYC_SHARED void tinyc_single_blocks_##suffix(const tinyc_blocks *job, int8_t *out_a)                                     \
     {                                                                                                                          \
-        (void)skip;                                                                                                            \
-        tinyc_single_blocks_c(acts, weights, out_a, weights_end, acts_end, ties);                                              \
+        tinyc_single_blocks_c(job, out_a, ties);                                                                               \
     }                                                                                                                          \
     TINYC_SHARED void tinyc_vector_blocks_##suffix(const int8_t *acts, const int32_t *weights, int8_t *out,                    \
                                                    const int32_t *weights_end, const int8_t *acts_end, uint32_t skip,          \
@@ -442,37 +487,69 @@ TINYC_INLINE void tinyc_vector_blocks_c(const int8_t *acts, const int32_t *weigh
 TINYC_DEFINE_BLOCKS(ties, 1)
 TINYC_DEFINE_BLOCKS(relu, 0)
 
-/* `count` groups of four bytes of a and of b, widened: {a even, b even, a odd, b odd} each. */
+/* Four bytes of a and of b, widened: {a even, b even, a odd, b odd}. */
+TINYC_INLINE uint32_t *tinyc_widen_group(uint32_t *to, const int8_t *a, const int8_t *b)
+{
+    const uint32_t word_a = tinyc_load32(a), word_b = tinyc_load32(b);
+    to[0] = tinyc_sxtb16(word_a);
+    to[1] = tinyc_sxtb16(word_b);
+    to[2] = tinyc_sxtb16_ror8(word_a);
+    to[3] = tinyc_sxtb16_ror8(word_b);
+    return to + 4;
+}
+
+/* `count` groups. */
 TINYC_INLINE uint32_t *tinyc_widen_groups(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
 {
     for (; count > 0; --count, a += 4, b += 4) {
-        const uint32_t word_a = tinyc_load32(a), word_b = tinyc_load32(b);
-        *to++ = tinyc_sxtb16(word_a);
-        *to++ = tinyc_sxtb16(word_b);
-        *to++ = tinyc_sxtb16_ror8(word_a);
-        *to++ = tinyc_sxtb16_ror8(word_b);
+        to = tinyc_widen_group(to, a, b);
     }
     return to;
 }
 
 #endif
 
-/* `count` bytes of a and of b, widened: groups of four, then pairs, the last padded with 0. */
+/* The last `count` (0 to 3) bytes of a and of b, widened in pairs; a last odd lane holds anything, its weights are 0. */
+TINYC_INLINE uint32_t *tinyc_widen_tail(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
+{
+    if (count >= 2) {
+        *to++ = tinyc_pkhbt_lsl16((uint32_t)a[0], (uint32_t)a[1]);
+        *to++ = tinyc_pkhbt_lsl16((uint32_t)b[0], (uint32_t)b[1]);
+    }
+    if (count & 1) {
+        *to++ = (uint32_t)a[count - 1];
+        *to++ = (uint32_t)b[count - 1];
+    }
+    return to;
+}
+
+/* `count` bytes of a and of b, widened: groups of four, then the tail. */
 TINYC_INLINE uint32_t *tinyc_widen_pair(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
 {
     const int32_t whole = count & ~3;
     if (whole > 0) {
         to = tinyc_widen_groups(to, a, b, whole >> 2);
     }
-    for (int32_t i = whole; i + 1 < count; i += 2) {
-        *to++ = tinyc_pkhbt_lsl16((uint32_t)a[i], (uint32_t)a[i + 1]);
-        *to++ = tinyc_pkhbt_lsl16((uint32_t)b[i], (uint32_t)b[i + 1]);
+    return count == whole ? to : tinyc_widen_tail(to, a + whole, b + whole, count - whole);
+}
+
+/* The same for a small constant `count`, without a loop. */
+TINYC_INLINE uint32_t *tinyc_widen_short(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
+{
+#define TINYC_WIDEN_AT(i)                                                                                                      \
+    if (count >= (i) + 4) {                                                                                                    \
+        to = tinyc_widen_group(to, a + (i), b + (i));                                                                          \
     }
-    if (count & 1) {
-        *to++ = (uint32_t)a[count - 1] & 0xffffu;
-        *to++ = (uint32_t)b[count - 1] & 0xffffu;
-    }
-    return to;
+    TINYC_WIDEN_AT(0)
+    TINYC_WIDEN_AT(4)
+    TINYC_WIDEN_AT(8)
+    TINYC_WIDEN_AT(12)
+    TINYC_WIDEN_AT(16)
+    TINYC_WIDEN_AT(20)
+    TINYC_WIDEN_AT(24)
+    TINYC_WIDEN_AT(28)
+#undef TINYC_WIDEN_AT
+    return tinyc_widen_tail(to, a + (count & ~3), b + (count & ~3), count & 3);
 }
 
 /* The activation's clamp, where it is narrower than int8. */
