@@ -78,7 +78,12 @@ def constant(name: str, values: Any, dtype: DType = DType.INT32) -> Tensor:
 
 
 def single(
-    kind: str, inputs: Sequence[Tensor | None], output: Tensor, table: str = "", version: int | None = None, **options: Any
+    kind: str,
+    inputs: Sequence[Tensor | None],
+    output: Tensor,
+    table: str = "",
+    version: int | None = None,
+    **options: Any,
 ) -> bytes:
     """A model of one operator; the inputs without data are the model's."""
     present = [t for t in inputs if t is not None]
@@ -93,7 +98,9 @@ def single(
     return write([*present, output], [operator], [t.name for t in present if not t.is_constant], [output.name])
 
 
-def write(tensors: Sequence[Tensor], operators: Sequence[Operator], inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+def write(
+    tensors: Sequence[Tensor], operators: Sequence[Operator], inputs: Sequence[str], outputs: Sequence[str]
+) -> bytes:
     """The bytes of a .tflite file with one graph."""
     builder = flatbuffers.Builder(1024)
     index = {t.name: i for i, t in enumerate(tensors)}
@@ -148,9 +155,7 @@ def _tensor(builder: Any, t: Tensor, buffer: int) -> int:
 
 def _operator_code(builder: Any, kind: str, version: int) -> int:
     number = getattr(tflite.BuiltinOperator, kind)
-    return _table(
-        builder, "OperatorCode", DeprecatedBuiltinCode=min(number, 127), BuiltinCode=number, Version=version
-    )
+    return _table(builder, "OperatorCode", DeprecatedBuiltinCode=min(number, 127), BuiltinCode=number, Version=version)
 
 
 def _operator(builder: Any, o: Operator, index: Mapping[str, int], kinds: Sequence[tuple[str, int]]) -> int:

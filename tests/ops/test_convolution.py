@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 import tflite
 from models import single, tensor
-from witnesses import agree
+from witnesses import agree, seeds
 
+from tinyc.frontends.tflite import load
 from tinyc.ir import DType, Tensor
+from tinyc.ops.arithmetic import quantize_multiplier
+from tinyc.ops.scaling import Multiplier, requantize
+from tinyc.oracle import evaluate
+from tinyc.oracle.tflite import open_witness
 
 ACTIVATIONS = (0, 1, 2, 3)
 """NONE, RELU, RELU_N1_TO_1, RELU6 as the schema numbers them."""
@@ -90,7 +95,7 @@ def window_options(g: dict[str, tuple[int, int] | int], random: np.random.Genera
     }
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(10, 60))
 def test_conv2d(seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
     g, channels, outputs = geometry(random), int(random.integers(1, 9)), int(random.integers(1, 9))
@@ -102,7 +107,7 @@ def test_conv2d(seed: int, tmp_path: Path) -> None:
     agree(model, tmp_path, seed=seed, lite=bias is not None)  # tflite-runtime demands a bias here
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(10, 60))
 def test_depthwise_conv2d(seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
     g, channels, multiplier = geometry(random), int(random.integers(1, 9)), int(random.choice([1, 1, 2, 3, 8]))
@@ -119,7 +124,7 @@ def test_depthwise_conv2d(seed: int, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(10, 60))
 def test_fully_connected(seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
     depth, outputs = int(random.integers(1, 200)), int(random.integers(1, 20))
@@ -140,3 +145,28 @@ def test_fully_connected(seed: int, tmp_path: Path) -> None:
     # With one scale a channel and rank 3 the witness is wrong: test_tflite_witness.py.
     per_channel = len(weights.quantization.scales) > 1
     agree(model, tmp_path, seed=seed, lite=len(x.shape) == 2 or not per_channel)
+
+
+def test_one_scale_of_a_dense_layer_is_multiplied_in_float32(tmp_path: Path) -> None:
+    """As tflite-runtime does; newer nightly builds of TFLM multiply in double, seen in one value of 25,600."""
+    random = np.random.default_rng(19)
+
+    def scale() -> float:
+        return float(np.exp(random.uniform(np.log(0.001), np.log(0.5))))
+
+    x = tensor("x", 400, 64, scale=scale(), zero=int(random.integers(-128, 128)))
+    weights = tensor("weights", 64, 64, scale=scale(), data=random.integers(-127, 128, (64, 64)).astype(np.int8))
+    wide = x.scale * weights.scale * 75 * 40 * 8
+    y = tensor("y", 400, 64, scale=wide / random.uniform(20, 200), zero=int(random.integers(-128, 128)))
+    values = random.integers(-128, 128, (400, 64)).astype(np.int8)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(single("FULLY_CONNECTED", [x, weights], y, "FullyConnectedOptions"))
+    graph = load(path).graph
+    meant = evaluate(graph, {"x": values})["y"]
+    (found,) = open_witness(path, graph).run((values,)) or ()
+    assert np.array_equal(found, meant)
+
+    in_double = Multiplier(*quantize_multiplier(x.scale * weights.scale / y.scale))
+    total = (values.astype(np.int64) - x.zero_point) @ weights.values.astype(np.int64).T
+    other = requantize(total, (in_double,) * 64, y, (-128, 127))
+    assert np.count_nonzero(other != meant) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from models import single, tensor
-from witnesses import agree
+from witnesses import agree, seeds
 
 from tinyc.ir import DType, Tensor
 
@@ -39,7 +39,7 @@ def with_data(random: np.random.Generator, t: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("shapes", SHAPES, ids=str)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(2, 6))
 @pytest.mark.parametrize("kind", TABLES)
 def test_sums_and_products(kind: str, seed: int, shapes: tuple[tuple[int, ...], ...], tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
@@ -57,7 +57,7 @@ def test_sums_and_products(kind: str, seed: int, shapes: tuple[tuple[int, ...], 
     agree(model, tmp_path, seed=seed)
 
 
-@pytest.mark.parametrize("seed", [*range(12), 34])
+@pytest.mark.parametrize("seed", [*seeds(4, 34), 34])
 @pytest.mark.parametrize("kind", TABLES)
 def test_every_pair_of_bytes(kind: str, seed: int, tmp_path: Path) -> None:
     """256 x 256 pairs under scales that are drawn freely, so that ties and last bits of the multipliers show."""
@@ -76,7 +76,7 @@ def unary(random: np.random.Generator, *, low: float = 0.001, high: float = 0.5)
 ALL = [(EVERY_BYTE.reshape(1, 256),)]
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", seeds(5, 25))
 @pytest.mark.parametrize("same", [True, False])
 @pytest.mark.parametrize("kind", ["RELU", "RELU6", "RELU_N1_TO_1"])
 def test_relu(kind: str, same: bool, seed: int, tmp_path: Path) -> None:
@@ -89,16 +89,15 @@ def test_relu(kind: str, same: bool, seed: int, tmp_path: Path) -> None:
     agree(single(kind, [x], y), tmp_path, tflm=kind == "RELU", extra=ALL)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(10, 60))
 def test_logistic(seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
     x = unary(random, low=1e-6, high=30.0)
-    # At scales of 2 and more the witness is wrong: test_tflite_witness.py.
     model = single("LOGISTIC", [x], tensor("y", 1, 256, scale=1 / 256, zero=-128))
-    agree(model, tmp_path, lite=x.scale < 2.0, extra=ALL)
+    agree(model, tmp_path, seed=seed, lite=x.scale < 2.0, extra=ALL)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(10, 60))
 def test_softmax(seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
     shape = ((1, 256), (37, 7), (5, 1), (1, 3, 5, 40), (11,), (1, 511))[seed % 6]
@@ -113,7 +112,7 @@ def test_softmax(seed: int, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", seeds(7, 30))
 @pytest.mark.parametrize("types", [("INT8", "INT8"), ("UINT8", "INT8"), ("INT8", "UINT8"), ("UINT8", "UINT8")], ids=str)
 def test_requantize(types: tuple[str, str], seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
@@ -127,7 +126,7 @@ def test_requantize(types: tuple[str, str], seed: int, tmp_path: Path) -> None:
     agree(single("QUANTIZE", tensors[:1], tensors[1]), tmp_path, tflm=types != ("UINT8", "UINT8"), extra=[(every,)])
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(5, 20))
 @pytest.mark.parametrize("kind", ["INT8", "UINT8"])
 def test_quantize(kind: str, seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
@@ -141,7 +140,7 @@ def test_quantize(kind: str, seed: int, tmp_path: Path) -> None:
     agree(single("QUANTIZE", [x], y), tmp_path, seed=seed, tflm=kind == "INT8", extra=extra)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(5, 20))
 @pytest.mark.parametrize("kind", ["INT8", "UINT8"])
 def test_dequantize(kind: str, seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)

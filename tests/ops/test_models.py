@@ -14,7 +14,7 @@ from tinyc.frontends.tflite import Imported, load
 from tinyc.oracle import evaluate
 from tinyc.oracle.tflite import Witness, open_witness
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.slow]
 
 SUPPORTED = 26
 """How many models of the collection the importer takes at least."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tinyc.frontends.tflite import load
 from tinyc.ir import DType, Tensor
@@ -14,6 +15,12 @@ from tinyc.oracle import evaluate
 from tinyc.oracle.tflite import open_witness
 
 ARENA = 1 << 22
+
+
+def seeds(quick: int, thorough: int) -> list[object]:
+    """Seeds to parametrize by: the first `quick` always, the others in the slow tier only."""
+    later = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(quick, thorough)]
+    return [*range(quick), *later]
 
 
 def samples(inputs: Sequence[Tensor], *, count: int = 3, seed: int = 0) -> list[tuple[Array, ...]]:
@@ -80,16 +87,19 @@ def agree(
             assert value.shape == graph.tensors[name].shape
             assert value.dtype == graph.tensors[name].dtype.numpy
     if lite:
-        witness = open_witness(path)
+        witness = open_witness(path, graph)
         assert witness.name, witness.note
-        _same([witness.run(sample) for sample in stored], meant, witness.name)
+        found = [witness.run(sample) for sample in stored]
+        assert any(found), "the witness said nothing"
+        _same(found, meant, witness.name)
     if tflm:
         _same(micro(model, stored), meant, "TFLM")
 
 
 def _same(found: Sequence[Sequence[Array] | None], meant: Sequence[Sequence[Array]], who: str) -> None:
     for number, (theirs, ours) in enumerate(zip(found, meant, strict=True)):
-        assert theirs is not None
+        if theirs is None:  # a known fault shows on this sample
+            continue
         for a, b in zip(theirs, ours, strict=True):
             a = a.reshape(b.shape)
             assert a.dtype == b.dtype

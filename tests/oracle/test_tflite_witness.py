@@ -58,7 +58,7 @@ def test_per_channel_dense_on_rank_3_is_wrong_in_the_witness_and_right_on_rank_2
     assert not np.array_equal(wrong, meant)
 
 
-def test_logistic_of_large_scales_is_cut_off_in_tflm_and_not_in_the_witness(tmp_path: Path) -> None:
+def test_logistic_of_large_inputs_is_cut_off_in_tflm_and_not_in_the_witness(tmp_path: Path) -> None:
     x, y = tensor("x", 1, 3, scale=4.0), tensor("y", 1, 3, scale=1 / 256, zero=-128)
     model = single("LOGISTIC", [x], y)
     path, graph = saved(model, tmp_path)
@@ -66,9 +66,47 @@ def test_logistic_of_large_scales_is_cut_off_in_tflm_and_not_in_the_witness(tmp_
     meant = evaluate(graph, {"x": values})["y"]
     assert meant.tolist() == [[-128, 0, 127]]
     assert np.array_equal(micro(model, [(values,)])[0][0], meant)
-    assert not open_witness(path, graph).name
+    assert open_witness(path, graph).run((values,)) is None
     (wrong,) = open_witness(path).run((values,)) or ()
     assert wrong.tolist() == [[-123, 0, 123]]
+
+
+def test_logistic_in_the_witness_rounds_a_tie_of_float32(tmp_path: Path) -> None:
+    """256 / (1 + exp(-0.371398...)) is 151.49998895."""
+    x, y = tensor("x", 1, 2, scale=0.008842818439006805), tensor("y", 1, 2, scale=1 / 256, zero=-128)
+    model = single("LOGISTIC", [x], y)
+    path, graph = saved(model, tmp_path)
+    tie, plain = np.array([[42, 0]], np.int8), np.array([[41, 0]], np.int8)
+    meant = evaluate(graph, {"x": tie})["y"]
+    assert meant.tolist() == [[151 - 128, 0]]
+    assert np.array_equal(micro(model, [(tie,)])[0][0], meant)
+    assert open_witness(path, graph).run((tie,)) is None
+    (wrong,) = open_witness(path).run((tie,)) or ()
+    assert wrong.tolist() == [[152 - 128, 0]]
+    (right,) = open_witness(path, graph).run((plain,)) or ()
+    assert np.array_equal(right, evaluate(graph, {"x": plain})["y"])
+
+
+def test_products_in_the_witness_go_through_a_float32_multiplier(tmp_path: Path) -> None:
+    every = np.arange(-128, 128, dtype=np.int8)
+    random = np.random.default_rng(157)
+    scales = np.exp(random.uniform(np.log(0.001), np.log(0.5), 2))
+    zeros = [int(zero) for zero in random.integers(-128, 128, 3)]
+    a = tensor("a", 256, 1, scale=scales[0], zero=zeros[0], data=every.reshape(256, 1))
+    b = tensor("b", 1, 256, scale=scales[1], zero=zeros[1])
+    y = tensor("y", 256, 256, scale=scales.prod() * 128 * random.uniform(0.3, 2.0), zero=zeros[2])
+    model = single("MUL", [a, b], y, "MulOptions")
+    path, graph = saved(model, tmp_path)
+    values = every.reshape(1, 256)
+    meant = evaluate(graph, {"b": values})["y"]
+    assert np.array_equal(micro(model, [(values,)])[0][0], meant)
+    witness = open_witness(path, graph)
+    (wrong,) = open_witness(path).run((values,)) or ()
+    assert np.count_nonzero(wrong != meant)
+    assert witness.run((values,)) is None
+    harmless = np.full((1, 256), b.zero_point, np.int8)
+    (right,) = witness.run((harmless,)) or ()
+    assert np.array_equal(right, evaluate(graph, {"b": harmless})["y"])
 
 
 def test_softmax_over_many_equal_values_shifts_too_far_in_the_witness(tmp_path: Path) -> None:

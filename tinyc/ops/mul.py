@@ -10,7 +10,7 @@ from tinyc.ir.types import Array
 from tinyc.ops.attributes import Activation, activation_range
 from tinyc.ops.broadcasting import Broadcasting
 from tinyc.ops.constraints import INT8, PER_TENSOR, rescales
-from tinyc.ops.scaling import centered, product_multiplier, store
+from tinyc.ops.scaling import Multiplier, centered, product_multiplier, store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,11 @@ class Mul(Broadcasting):
     activation: Activation = Activation.NONE
 
     def evaluate(self, operands: Operands, values: tuple[Array | None, ...]) -> tuple[Array, ...]:
+        return (self.rescaled(operands, values, product_multiplier(operands)),)
+
+    def rescaled(self, operands: Operands, values: tuple[Array | None, ...], multiplier: Multiplier) -> Array:
+        """The output with `multiplier` for the way from products to the output."""
         output = operands.output
         product = centered(values[0], operands.input(0)) * centered(values[1], operands.input(1))
-        scaled = product_multiplier(operands).scale(product) + output.zero_point
-        return (store(scaled, output, activation_range(self.activation, output)),)
+        scaled = multiplier.scale(product) + output.zero_point
+        return store(scaled, output, activation_range(self.activation, output))

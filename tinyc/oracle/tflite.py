@@ -16,7 +16,9 @@ import numpy as np
 
 from tinyc.ir import DType, Graph, Op, Operands, Operation
 from tinyc.ir.types import Array
-from tinyc.ops import FullyConnected, Logistic, Quantize, Softmax
+from tinyc.ops import FullyConnected, Logistic, Mul, Quantize, Softmax
+from tinyc.ops.arithmetic import quantize_multiplier
+from tinyc.ops.scaling import Multiplier, centered
 from tinyc.ops.softmax import ACCUMULATOR_BITS
 from tinyc.oracle.numpy import evaluate
 
@@ -62,10 +64,31 @@ def _leaves_int32(op: Op, operands: Operands, values: Values) -> bool:
     return not bool((np.abs(quotient) < 2**31 - 2**10).all())
 
 
-def _is_steep_logistic(op: Op, operands: Operands) -> bool:
-    return isinstance(op, Logistic) and operands.input(0).scale >= 2.0
+def _is_product(op: Op, operands: Operands) -> bool:
+    return isinstance(op, Mul)
 
 
+def _float32_multiplier_shows(op: Op, operands: Operands, values: Values) -> bool:
+    assert isinstance(op, Mul)
+    a, b, output = (np.float32(t.scale) for t in (operands.input(0), operands.input(1), operands.output))
+    theirs = Multiplier(*quantize_multiplier(float(a * b / output)))
+    return not np.array_equal(op.rescaled(operands, values, theirs), op.evaluate(operands, values)[0])
+
+
+def _is_logistic(op: Op, operands: Operands) -> bool:
+    return isinstance(op, Logistic)
+
+
+def _float32_logistic_shows(op: Op, operands: Operands, values: Values) -> bool:
+    """Whether the real function, in units of the output, is not safely nearest to the stored value."""
+    x, (stored,) = operands.input(0), op.evaluate(operands, values)
+    real = 256.0 / (1.0 + np.exp(-x.scale * centered(values[0], x)))
+    meant = np.minimum(real, 255.0)
+    return bool((np.abs(centered(stored, operands.output) - meant) > 0.5 - LOGISTIC_DOUBT).any())
+
+
+LOGISTIC_DOUBT = 1e-3
+"""In units of the output: how near to a tie float32 may round either way."""
 SOFTMAX_LIMIT = 512
 
 FAULTS: tuple[Fault, ...] = (
@@ -74,8 +97,14 @@ FAULTS: tuple[Fault, ...] = (
         applies=_is_per_channel_dense_of_rank_3,
     ),
     Fault(
-        sentence="LOGISTIC is not cut off where TensorFlow Lite Micro's is, which shows at input scales of 2 and more",
-        applies=_is_steep_logistic,
+        sentence="LOGISTIC is computed in float32, so it is not cut off at large inputs and ties round by chance",
+        applies=_is_logistic,
+        shows=_float32_logistic_shows,
+    ),
+    Fault(
+        sentence="MUL derives its multiplier in float32",
+        applies=_is_product,
+        shows=_float32_multiplier_shows,
     ),
     Fault(
         sentence="SOFTMAX shifts a 32-bit value by 32 or more where the exponentials sum to 512 or more",
