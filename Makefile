@@ -46,7 +46,10 @@ $(VENV)/.ready: pyproject.toml | tools
 	@touch $@
 
 demo: setup ## deploy the handwritten-digit model to an emulated STM32F746 and show what it reads
-	$(BIN)/tinyc deploy examples/digits/digits.tflite --board stm32f746 --inputs examples/digits/digits_test.npz --samples 20
+	@mkdir -p build
+	$(BIN)/tinyc deploy examples/digits/digits.tflite --board stm32f746 --inputs examples/digits/digits_test.npz --samples 8 \
+		--json build/demo.json
+	@$(BIN)/python examples/digits/show.py build/demo.json
 
 test: setup ## every test, on $(JOBS) cores
 	$(BIN)/pytest -n $(JOBS) --dist worksteal

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console, RenderableType
+from rich.measure import Measurement
 
 from tinyc import __version__
 from tinyc.errors import OutputsDiffer, TinycError, UsageError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 BUG_EXIT_CODE = 70
 INTERRUPTED_EXIT_CODE = 130
 BROKEN_PIPE_EXIT_CODE = 141
+UNLIMITED_WIDTH = 1000
 DEFAULT_TARGET = "qemu"
 QUIET_SECONDS = 2.0
 """A command says what it is doing once it has taken this long."""
@@ -331,15 +333,17 @@ def _print(json_file: Path | None, document: dict[str, Any], tables: Sequence[Re
 
 
 def _show(*parts: RenderableType) -> None:
-    """To a terminal in colour and to its width, to a pipe as plain text."""
+    """To a terminal in colour, to a pipe as plain text."""
     from tinyc.report import plain_text
 
-    if sys.stdout.isatty():
-        console = Console()
-        for part in parts:
-            console.print(part)
-    else:
+    if not sys.stdout.isatty():
         click.echo("".join(plain_text(part) for part in parts), nl=False)
+        return
+    terminal = Console()
+    unlimited = terminal.options.update(width=UNLIMITED_WIDTH)
+    for part in parts:
+        least = Measurement.get(terminal, unlimited, part).minimum
+        Console(width=max(terminal.width, least)).print(part)  # a table too wide wraps, but loses no figure
 
 
 @contextmanager

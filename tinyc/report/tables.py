@@ -219,8 +219,8 @@ def _check(report: Report) -> Iterable[Fact]:
 
 
 def _layers(program: Program, counts: Sequence[int] | None, total: int) -> RenderableType:
-    """One line a layer; with instruction counts, their share of `total` and how many per multiply-accumulate."""
-    columns = ("MACs", *(() if counts is None else ("instructions", "share", "per MAC")), "arena live")
+    """One line a layer: `live` bytes of arena while it runs; with counts, their share of `total` and how many per MAC."""
+    columns = ("MACs", *(() if counts is None else ("instructions", "share", "i/MAC")), "live")
     table = _table("layer", "op", "output", "kernel", right=columns, after=("tensor",))
     for layer in program.layers:
         shape = "x".join(map(str, layer.tensor.shape))
