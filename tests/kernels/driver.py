@@ -36,7 +36,8 @@ class Case:
     """One kernel on one operation: `values` has an array for every input (constants too) or None where it is absent.
 
     `ranges` are the column ranges of each row's calls; `long_row` passes the tensor as one row, `strides` and
-    `misalignment` (bytes) place the activations.
+    `misalignment` (bytes) place the activations.  Cases that are `shared` run one copy of their kernel, which does not see
+    the constants, as layers that share a kernel do.
     """
 
     kernel: Kernel
@@ -47,6 +48,7 @@ class Case:
     strides: Strides | None = None
     misalignment: int = 0
     long_row: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,8 @@ def program(cases: Sequence[Case]) -> str:
     """The C text of one program that runs `cases`."""
     headers = dict.fromkeys(case.kernel.header for case in cases)
     lines = [f'#include "{header}"' for header in headers] + ['#include "runner.c"']
+    for kernel in dict.fromkeys(case.kernel.name for case in cases if case.shared):
+        lines += _shared_copy(next(case for case in cases if case.kernel.name == kernel))
     for index, case in enumerate(cases):
         lines += _case_data(f"c{index}", case)
     lines += ["static const test_case cases[] = {"]
@@ -180,7 +184,16 @@ def _case_data(name: str, case: Case) -> Iterator[str]:
     yield f"static const int32_t {name}_ranges[] = {{{', '.join(f'{a}, {b}' for a, b in _ranges(case))}}};"
     scratch = ", scratch" if kernel.scratch(op, operands) else ""
     yield f"static void {name}_run(void *out, const void *const *in, int32_t x0, int32_t x1, void *scratch)"
-    yield f"{{ (void)scratch; {kernel.name}(out, in, x0, x1, &{name}_p{scratch}); }}"
+    function = f"shared_{kernel.name}" if case.shared else kernel.name
+    yield f"{{ (void)scratch; {function}(out, in, x0, x1, &{name}_p{scratch}); }}"
+
+
+def _shared_copy(case: Case) -> Iterator[str]:
+    kernel = case.kernel
+    scratch = (", void *scratch", ", scratch") if kernel.scratch(case.op, case.operands) else ("", "")
+    arguments = f"void *out, const void *const *in, int32_t x0, int32_t x1, const {kernel.struct} *p{scratch[0]}"
+    yield f"TINYC_SHARED void shared_{kernel.name}({arguments})"
+    yield f"{{ {kernel.name}(out, in, x0, x1, p{scratch[1]}); }}"
 
 
 def _case_row(name: str, case: Case) -> str:
