@@ -46,8 +46,7 @@ def _edge(tensor: Tensor, edge: int) -> Array:
 
 def micro(model: bytes, inputs: Sequence[Sequence[Array]]) -> list[tuple[Array, ...]]:
     """What TensorFlow Lite Micro computes."""
-    from tflite_micro import runtime
-
+    runtime = pytest.importorskip("tflite_micro", reason="the tflite-micro wheel is not installed").runtime
     interpreter = runtime.Interpreter.from_bytes(model, arena_size=ARENA)
     results = []
     for sample in inputs:
@@ -87,6 +86,7 @@ def agree(
             assert value.shape == graph.tensors[name].shape
             assert value.dtype == graph.tensors[name].dtype.numpy
     if lite:
+        pytest.importorskip("tflite_runtime", reason="tflite-runtime is not installed")
         witness = open_witness(path, graph)
         assert witness.name, witness.note
         found = [witness.run(sample) for sample in stored]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from models import Operator, single, tensor, write
 from witnesses import micro
 
@@ -13,6 +14,8 @@ from tinyc.ir import DType, Graph, Tensor
 from tinyc.ir.types import Array
 from tinyc.oracle import evaluate
 from tinyc.oracle.tflite import FAULTS, open_witness
+
+pytest.importorskip("tflite_runtime", reason="tflite-runtime is not installed")
 
 
 def saved(model: bytes, folder: Path) -> tuple[Path, Graph]:
