@@ -13,6 +13,7 @@ import numpy as np
 from tinyc.ir import ALL_ROWS, Op, Operands
 from tinyc.ir.types import DType
 from tinyc.kernels.contract import Bound, Extent, Isa, Kernel, Strides
+from tinyc.kernels.requantize import MOST_SHIFT
 from tinyc.ops import Add, Mul, Sub, activation_range
 from tinyc.ops.arithmetic import Integers
 from tinyc.ops.scaling import product_multiplier, sum_multipliers
@@ -249,6 +250,52 @@ def _bind_affine(op: Op, operands: Operands, strides: Strides) -> Bound:
 def _affine_cost(op: Op, operands: Operands) -> int:
     rows, columns, channels = operands.output.hwc
     return 6 * rows * columns * channels + 20 * rows
+
+
+# --- products on Armv7E-M -----------------------------------------------------------------------------------------------
+
+
+def _accepts_product_dsp(op: Op, operands: Operands) -> bool:
+    """Both inputs have the output's channels; the shift is one that the five-instruction requantization takes."""
+    assert isinstance(op, Mul)
+    channels = operands.output.hwc[2]
+    if not _accepts_row(op, operands) or any(operands.input(index).hwc[2] != channels for index in (0, 1)):
+        return False
+    return int(_has_ties(op, operands)) <= -product_multiplier(operands).shift <= MOST_SHIFT
+
+
+def _accepts_product_dsp_long_row(op: Op, operands: Operands) -> bool:
+    return _accepts_long_row(op, operands) and _accepts_product_dsp(op, operands)
+
+
+def _has_ties(op: Mul, operands: Operands) -> bool:
+    """Whether something negative survives the activation."""
+    return activation_range(op.activation, operands.output)[0] < operands.output.zero_point
+
+
+def _bind_product_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, Mul)
+    steps = _steps(operands, strides)
+    by = product_multiplier(operands)
+    least, most = activation_range(op.activation, operands.output)
+    return Bound(
+        fields={name: steps[name] for name in ("channels", "column_step_0", "column_step_1", "out_stride")}
+        | {
+            "zero_0": operands.input(0).zero_point,
+            "zero_1": operands.input(1).zero_point,
+            "multiplier": by.mantissa,
+            "offset": (1 << -by.shift >> 1) + operands.output.zero_point * (1 << -by.shift),
+            "shift": -by.shift,
+            "ties": int(_has_ties(op, operands)),
+            "least": least,
+            "most": most,
+        }
+    )
+
+
+def _product_dsp_cost(op: Op, operands: Operands) -> int:
+    rows, columns, channels = operands.output.hwc
+    return 10 * rows * columns * channels + 20 * rows
 
 
 KERNELS: tuple[Kernel, ...] = (

@@ -10,6 +10,8 @@ from tinyc.kernels.contract import Bound, Extent, Isa, Kernel, Strides
 from tinyc.ops import Mean
 from tinyc.ops.scaling import mean_multiplier
 
+GROUP = 4
+"""Channels that a dsp kernel takes at a time."""
 Loop = tuple[int, int]
 """(count, step)."""
 
@@ -62,7 +64,51 @@ def _cost(op: Op, operands: Operands) -> int:
     return 5 * operands.input(0).elements + 40 * operands.output.elements
 
 
+def _accepts_image(op: Op, operands: Operands) -> bool:
+    """All pixels of an image of at least four channels: one loop over pixels, one over channels."""
+    assert isinstance(op, Mean)
+    kept, summed = _loops(op, operands.input(0).shape)
+    channels = operands.output.elements
+    return (
+        operands.input(0).dtype is operands.output.dtype is DType.INT8
+        and channels >= GROUP
+        and kept == [(channels, 1)]
+        and summed == [(op.count(operands), channels)]
+    )
+
+
+def _bind_image(op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, Mean)
+    source, output = operands.input(0), operands.output
+    by = mean_multiplier(operands, op.count(operands))
+    return Bound(
+        fields={
+            "pixels": op.count(operands),
+            "channels": output.elements,
+            "bias": -source.zero_point * op.count(operands),
+            "multiplier": by.mantissa,
+            "shift": by.shift,
+            "out_zero": output.zero_point,
+        }
+    )
+
+
+def _image_cost(op: Op, operands: Operands) -> int:
+    return 2 * operands.input(0).elements + 40 * operands.output.elements
+
+
 KERNELS: tuple[Kernel, ...] = (
+    Kernel(
+        name="mean_s8__dsp",
+        isa=Isa.DSP,
+        op=Mean,
+        header="dsp/mean_s8.h",
+        struct="tinyc_mean_s8_dsp",
+        accepts=_accepts_image,
+        bind=_bind_image,
+        cost=_image_cost,
+        extent=Extent.WHOLE,
+    ),
     Kernel(
         name="mean_s8__scalar",
         isa=Isa.SCALAR,

@@ -8,6 +8,7 @@
 #define TINYC_DSP_DEPTHWISE_CONV2D_S8_H
 
 #include "dsp/depthwise_block.h"
+#include "dsp/groups.h"
 
 /* An output column whose window lies partly outside: the window's columns [first, last) that lie inside. */
 typedef struct {
@@ -34,13 +35,6 @@ typedef struct {
     const tinyc_border *borders;  /* for every output column that is not inside, from left to right */
     const int32_t *border_biases; /* for each of them, 4 doubled biases a group */
 } tinyc_depthwise_conv2d_s8_dsp;
-
-/* The first channel of the group after the one at `c`; `channels` after the last. */
-TINYC_INLINE int32_t depthwise_conv2d_s8_next(int32_t c, int32_t channels)
-{
-    const int32_t next = c + 4;
-    return next < channels && next > channels - 4 ? channels - 4 : next;
-}
 
 TINYC_INLINE tinyc_sums depthwise_conv2d_s8_biases(const int32_t *biases)
 {
@@ -128,7 +122,7 @@ TINYC_INLINE void depthwise_conv2d_s8_two(
     int8_t *out, const void *const *in, int32_t offset, const tinyc_depthwise_conv2d_s8_dsp *p)
 {
     const int32_t *s = p->stream;
-    for (int32_t c = 0; c < p->channels; c = depthwise_conv2d_s8_next(c, p->channels)) {
+    for (int32_t c = 0; c < p->channels; c = tinyc_next_group(c, p->channels)) {
         tinyc_sums a = depthwise_conv2d_s8_biases(s);
         tinyc_sums b = a;
         tinyc_channel by;
@@ -177,7 +171,7 @@ TINYC_INLINE void depthwise_conv2d_s8_one(
     int8_t *out, const void *const *in, int32_t offset, const tinyc_depthwise_conv2d_s8_dsp *p)
 {
     const int32_t *s = p->stream;
-    for (int32_t c = 0; c < p->channels; c = depthwise_conv2d_s8_next(c, p->channels)) {
+    for (int32_t c = 0; c < p->channels; c = tinyc_next_group(c, p->channels)) {
         tinyc_sums a = depthwise_conv2d_s8_biases(s);
         s += 4;
         if (p->window_rows == 3) {
@@ -198,7 +192,7 @@ TINYC_INLINE void depthwise_conv2d_s8_partial(int8_t *out, const void *const *in
     int32_t first, int32_t last, const tinyc_depthwise_conv2d_s8_dsp *p)
 {
     const int32_t *s = p->stream;
-    for (int32_t c = 0; c < p->channels; c = depthwise_conv2d_s8_next(c, p->channels)) {
+    for (int32_t c = 0; c < p->channels; c = tinyc_next_group(c, p->channels)) {
         tinyc_sums a = depthwise_conv2d_s8_biases(biases);
         biases += 4;
         s += 4;
