@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = Path(os.environ.get("TINYC_MODELS", ROOT.parent / "shared" / "models"))
 DIGITS = ROOT / "examples" / "digits" / "digits.tflite"
+COMPILING_FOLDERS = ("kernels", "run")
 ARM_TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
 
 
@@ -44,6 +45,13 @@ def arm_tools() -> None:
     missing = [tool for tool in ARM_TOOLS if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"{', '.join(missing)} missing: run make setup")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes the fixture `arm_tools`, or compiles C for this computer, is in the tier that needs tools."""
+    for item in items:
+        if "arm_tools" in getattr(item, "fixturenames", ()) or item.path.parent.name in COMPILING_FOLDERS:
+            item.add_marker(pytest.mark.tools)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

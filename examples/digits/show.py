@@ -1,7 +1,7 @@
 """Draw the images that a deployment was run on, with what the firmware read in them.
 
-    tinyc deploy examples/digits/digits.tflite --board stm32f746 --inputs examples/digits/digits_test.npz --json report.json
-    python examples/digits/show.py report.json
+tinyc deploy examples/digits/digits.tflite --board stm32f746 --inputs examples/digits/digits_test.npz --json report.json
+python examples/digits/show.py report.json
 """
 
 from __future__ import annotations
