@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from tinyc.ir import DType, Op, Operands, Quantization, Tensor
 from tinyc.ir.types import Array, Shape
 from tinyc.ops.attributes import NO_PADDING, Activation, Padding
 from tinyc.ops.conv2d import Conv2D
+from tinyc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyc.ops.fully_connected import FullyConnected
 
 
@@ -50,6 +51,22 @@ class Layers:
         op = Conv2D(stride=stride, dilation=dilation, padding=padding, activation=activation)
         shape = (channels, *kernel, x[3])
         return self._layer(op, x, shape, activation, values=values, weights=weights, bias=bias, axis=0)
+
+    def as_depthwise(self, layer: Layer) -> Layer:
+        """The same layer over one channel as a DEPTHWISE_CONV_2D."""
+        op, (x, weights, bias) = layer.op, layer.operands.inputs
+        assert isinstance(op, Conv2D) and weights is not None
+        matrix = np.ascontiguousarray(weights.values.transpose(3, 1, 2, 0))
+        turned = replace(weights, shape=matrix.shape, data=matrix)
+        depthwise = DepthwiseConv2D(
+            stride=op.stride,
+            dilation=op.dilation,
+            padding=op.padding,
+            activation=op.activation,
+            multiplier=matrix.shape[3],
+        )
+        operands = replace(layer.operands, inputs=(x, turned, bias))
+        return Layer(op=depthwise, operands=operands, values=(layer.values[0], matrix, layer.values[2]))
 
     def dense(
         self,
@@ -111,6 +128,8 @@ class Layers:
     def _weights(self, shape: Shape, kind: str) -> Array:
         if kind == "saturating":
             return self.random.choice(np.array([-127, 127], np.int8), shape)
+        if kind == "full":
+            return self.random.integers(-128, 128, shape).astype(np.int8)
         if kind == "dead":
             matrix = self.random.integers(-127, 128, shape).astype(np.int8)
             matrix[::2] = 0

@@ -14,6 +14,7 @@ from layers import Layer, Layers
 from tinyc.kernels import conv2d
 from tinyc.kernels.contract import Extent, Isa, Kernel, Strides
 from tinyc.ops.attributes import Activation, Padding
+from tinyc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyc.ops.window import output_size
 
 ACTIVATIONS = (Activation.NONE, Activation.RELU, Activation.RELU6)
@@ -52,8 +53,9 @@ def _general(layers: Layers, kernel: Kernel, index: int) -> Layer:
             output_size(x[2], size[1], stride=stride[1], dilation=dilation[1], before=padding.left, after=padding.right)
         except ValueError:
             continue
-        return layers.convolution(
-            x,
+        depthwise = kernel.op is DepthwiseConv2D
+        layer = layers.convolution(
+            (*x[:3], 1) if depthwise else x,
             size,
             int(draw(1, 10)),
             stride=stride,
@@ -64,6 +66,7 @@ def _general(layers: Layers, kernel: Kernel, index: int) -> Layer:
             weights=("random", "saturating", "dead")[index % 3],
             bias=index % 5 != 0,
         )
+        return layers.as_depthwise(layer) if depthwise else layer
 
 
 def _cases(kernel: Kernel, count: int, seed: int) -> Iterator[tuple[Case, Layer]]:
@@ -78,7 +81,9 @@ def _cases(kernel: Kernel, count: int, seed: int) -> Iterator[tuple[Case, Layer]
         if made % 2:
             extra = layers.random.integers(0, 6, 2)
             x, y = layer.operands.input(0).hwc[2], layer.operands.output.hwc[2]
-            case = replace(case, strides=Strides(inputs=(x + int(extra[0]) * kernel.strided_input,), output=y + int(extra[1])))
+            case = replace(
+                case, strides=Strides(inputs=(x + int(extra[0]) * kernel.strided_input,), output=y + int(extra[1]))
+            )
         if pointwise and made % 3 == 0:
             case = replace(case, long_row=True)
         if made % 4 > 1:
@@ -103,11 +108,15 @@ def _check(kernel: Kernel, count: int, target: str) -> None:
         np.testing.assert_array_equal(result.output, layer.expected(), err_msg=f"{index}: {layer.op} {layer.operands}")
 
 
-@pytest.mark.parametrize("kernel", conv2d.KERNELS, ids=lambda k: k.name)
+def _name(kernel: Kernel) -> str:
+    return f"{kernel.name}-{kernel.op.kind}"
+
+
+@pytest.mark.parametrize("kernel", conv2d.KERNELS, ids=_name)
 def test_host(kernel: Kernel) -> None:
     _check(kernel, 60, "host")
 
 
-@pytest.mark.parametrize("kernel", [k for k in conv2d.KERNELS if k.isa is Isa.DSP], ids=lambda k: k.name)
+@pytest.mark.parametrize("kernel", [k for k in conv2d.KERNELS if k.isa is Isa.DSP], ids=_name)
 def test_an386(kernel: Kernel) -> None:
     _check(kernel, 60, "an386")

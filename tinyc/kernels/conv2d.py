@@ -14,7 +14,7 @@ from tinyc.kernels.packing import Pairs, dual_is_exact, pack_dual, window_order
 from tinyc.kernels.requantize import Ties, fast, general
 from tinyc.ops.attributes import activation_range
 from tinyc.ops.conv2d import Conv2D
-
+from tinyc.ops.depthwise_conv2d import DepthwiseConv2D
 
 MOST_STEM_BYTES = 32
 
@@ -227,6 +227,7 @@ _DSP = Kernel(
     scratch=_scratch_dsp,
     stack=160,
 )
+_RELU_DSP = replace(_DSP, name="conv2d_s8__dsp_relu", accepts=_accepts_relu)
 _POINTWISE_DSP = replace(
     _DSP,
     name="pointwise_s8__dsp",
@@ -234,7 +235,39 @@ _POINTWISE_DSP = replace(
     cost=_cost_pointwise_dsp,
     extent=Extent.LONG_ROW,
 )
+
+# A depthwise convolution of one channel is a convolution
+
+
+def _as_convolution(op: Op, operands: Operands) -> tuple[Conv2D, Operands]:
+    """The same layer with its weights 1HWO read as OHW1."""
+    assert isinstance(op, DepthwiseConv2D)
+    weights = operands.input(1)
+    _, rows, columns, channels = weights.shape
+    turned = replace(weights, shape=(channels, rows, columns, 1), data=weights.values.transpose(3, 1, 2, 0))
+    same = Conv2D(stride=op.stride, dilation=op.dilation, padding=op.padding, activation=op.activation)
+    return same, replace(operands, inputs=(operands.inputs[0], turned, *operands.inputs[2:]))
+
+
+def _of_one_channel(kernel: Kernel) -> Kernel:
+    """`kernel` as a row for depthwise convolutions of one channel."""
+
+    def accepts(op: Op, operands: Operands) -> bool:
+        fits = operands.input(0).hwc[2] == 1 and operands.input(1).is_constant
+        return fits and kernel.accepts(*_as_convolution(op, operands))
+
+    return replace(
+        kernel,
+        op=DepthwiseConv2D,
+        accepts=accepts,
+        bind=lambda op, operands, strides: kernel.bind(*_as_convolution(op, operands), strides),
+        cost=lambda op, operands: kernel.cost(*_as_convolution(op, operands)),
+        scratch=lambda op, operands: kernel.scratch(*_as_convolution(op, operands)),
+    )
+
+
 _STEM_DSP = replace(_DSP, name="stem_s8__dsp", accepts=_accepts_stem_ties, cost=_cost_stem, strided_input=False)
+_STEM_RELU_DSP = replace(_STEM_DSP, name="stem_s8__dsp_relu", accepts=_accepts_stem_relu)
 
 KERNELS: tuple[Kernel, ...] = (
     Kernel(
@@ -259,9 +292,10 @@ KERNELS: tuple[Kernel, ...] = (
         extent=Extent.LONG_ROW,
     ),
     _DSP,
-    replace(_DSP, name="conv2d_s8__dsp_relu", accepts=_accepts_relu),
+    _RELU_DSP,
     _STEM_DSP,
-    replace(_STEM_DSP, name="stem_s8__dsp_relu", accepts=_accepts_stem_relu),
+    _STEM_RELU_DSP,
     _POINTWISE_DSP,
     replace(_POINTWISE_DSP, name="pointwise_s8__dsp_relu", accepts=_accepts_pointwise_relu),
+    *(_of_one_channel(kernel) for kernel in (_DSP, _RELU_DSP, _STEM_DSP, _STEM_RELU_DSP)),
 )

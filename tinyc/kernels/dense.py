@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import Enum
 
 import numpy as np
 
 from tinyc.ir import ALL_ROWS, Op, Operands
 from tinyc.ir.types import DType
 from tinyc.kernels.contract import Bound, CArray, Extent, Isa, Kernel, Strides
-from tinyc.kernels.packing import dual_is_exact, group_order, pack_dual
+from tinyc.kernels.packing import Words, dual_is_exact, group_order, pack_dual, pack_plain
 from tinyc.kernels.requantize import Ties, fast, general
+from tinyc.ops.arithmetic import Integers
 from tinyc.ops.attributes import Activation, activation_range
 from tinyc.ops.fully_connected import FullyConnected
 
@@ -77,34 +79,38 @@ def _bind_whole(op: Op, operands: Operands, strides: Strides) -> Bound:
     return _bind_pixels(op, operands, _vectors(operands))
 
 
-# Armv7E-M: one vector times blocks of eight outputs
+# Armv7E-M: one vector times blocks of outputs
 
 
-def accepts_dsp(op: Op, activation: Activation, operands: Operands, *, ties: Ties) -> bool:
-    """Whether dual words and the five-instruction requantization are exact, with this treatment of ties."""
-    if not _is_int8(operands):
-        return False
-    weights = operands.input(1).values.astype(np.int64).reshape(operands.input(1).shape[0], -1)
-    if not dual_is_exact(weights, input_limits=operands.input(0).dtype.limits):
-        return False
-    found = fast(op, activation, operands)
-    return found is not None and found.ties is ties
+class _Form(Enum):
+    """How weights are packed: in dual words for blocks of eight outputs, or as bytes for blocks of four."""
+
+    DUAL = ""
+    PLAIN = "_plain"
 
 
-def bind_dsp(op: Op, activation: Activation, operands: Operands, strides: Strides) -> Bound:
-    """The constants of `dense_s8__dsp`, for a dense layer or a pointwise convolution."""
-    weights, output = operands.input(1), operands.output
-    channels = weights.shape[0]
-    least, most = activation_range(activation, output)
-    requantization = fast(op, activation, operands)
+def _matrix(operands: Operands) -> Integers:
+    weights = operands.input(1)
+    return weights.values.astype(np.int64).reshape(weights.shape[0], -1)
+
+
+def _packed(form: _Form, matrix: Integers, requantization: Integers) -> Words:
+    if form is _Form.PLAIN:
+        return pack_plain(matrix, requantization, block=4)
+    return pack_dual(matrix, group_order(matrix.shape[1]), requantization, block=8)
+
+
+def _bind_dsp(form: _Form, op: FullyConnected, operands: Operands, strides: Strides) -> Bound:
+    least, most = activation_range(op.activation, operands.output)
+    requantization = fast(op, op.activation, operands)
     assert requantization is not None
-    matrix = weights.values.astype(np.int64).reshape(channels, -1)
-    words = pack_dual(matrix, group_order(matrix.shape[1]), requantization.rows, block=8)
+    matrix = _matrix(operands)
+    channels, inputs = matrix.shape
     return Bound(
         fields={
-            "weights": CArray(c_type="int32_t", data=words),
-            "vectors": output.elements // channels,
-            "in_channels": matrix.shape[1],
+            "weights": CArray(c_type="int32_t", data=_packed(form, matrix, requantization.rows)),
+            "vectors": operands.output.elements // channels,
+            "in_channels": inputs,
             "in_stride": strides.inputs[0],
             "out_channels": channels,
             "out_stride": strides.output,
@@ -114,41 +120,45 @@ def bind_dsp(op: Op, activation: Activation, operands: Operands, strides: Stride
     )
 
 
-def cost_dsp(op: Op, operands: Operands) -> int:
-    """Instructions of `dense_s8__dsp`."""
-    channels = operands.input(1).shape[0]
-    groups = (operands.input(1).elements // channels + 3) // 4
-    vectors = operands.output.elements // channels
+def _cost_dsp(form: _Form, operands: Operands) -> int:
+    channels, inputs = operands.input(1).shape
+    groups, vectors = (inputs + 3) // 4, operands.output.elements // channels
+    if form is _Form.PLAIN:
+        return int(vectors * (90 + (channels + 3) // 4 * (20.8 * groups + 45)))
     return int(vectors * (90 + (channels + 7) // 8 * (31.8 * groups + 80)))
 
 
-def _accepts_pixels_ties(op: Op, operands: Operands) -> bool:
-    assert isinstance(op, FullyConnected)
-    return _is_pixelwise(op, operands) and accepts_dsp(op, op.activation, operands, ties=Ties.CORRECTED)
+def _dsp_row(form: _Form, ties: Ties, extent: Extent) -> Kernel:
+    whole = extent is Extent.WHOLE
 
+    def accepts(op: Op, operands: Operands) -> bool:
+        assert isinstance(op, FullyConnected)
+        if not _is_int8(operands) or _is_pixelwise(op, operands) is whole:
+            return False
+        limits = operands.input(0).dtype.limits
+        if form is _Form.DUAL and not dual_is_exact(_matrix(operands), input_limits=limits):
+            return False
+        found = fast(op, op.activation, operands)
+        return found is not None and found.ties is ties
 
-def _accepts_pixels_relu(op: Op, operands: Operands) -> bool:
-    assert isinstance(op, FullyConnected)
-    return _is_pixelwise(op, operands) and accepts_dsp(op, op.activation, operands, ties=Ties.DROPPED)
+    def bind(op: Op, operands: Operands, strides: Strides) -> Bound:
+        assert isinstance(op, FullyConnected)
+        return _bind_dsp(form, op, operands, _vectors(operands) if whole else strides)
 
-
-def _accepts_whole_ties(op: Op, operands: Operands) -> bool:
-    assert isinstance(op, FullyConnected)
-    return not _is_pixelwise(op, operands) and accepts_dsp(op, op.activation, operands, ties=Ties.CORRECTED)
-
-
-def _accepts_whole_relu(op: Op, operands: Operands) -> bool:
-    assert isinstance(op, FullyConnected)
-    return not _is_pixelwise(op, operands) and accepts_dsp(op, op.activation, operands, ties=Ties.DROPPED)
-
-
-def _bind_pixels_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
-    assert isinstance(op, FullyConnected)
-    return bind_dsp(op, op.activation, operands, strides)
-
-
-def _bind_whole_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
-    return _bind_pixels_dsp(op, operands, _vectors(operands))
+    return Kernel(
+        name=f"dense{'_whole' if whole else ''}{form.value}_s8__dsp{'_relu' if ties is Ties.DROPPED else ''}",
+        isa=Isa.DSP,
+        op=FullyConnected,
+        header="dsp/dense_s8.h",
+        struct="tinyc_dense_s8_dsp",
+        accepts=accepts,
+        bind=bind,
+        cost=lambda op, operands: _cost_dsp(form, operands),
+        extent=extent,
+        strided_input=not whole,
+        strided_output=not whole,
+        stack=144,
+    )
 
 
 _SCALAR = Kernel(
@@ -162,27 +172,17 @@ _SCALAR = Kernel(
     cost=cost_scalar,
     extent=Extent.LONG_ROW,
 )
-_DSP = Kernel(
-    name="dense_s8__dsp",
-    isa=Isa.DSP,
-    op=FullyConnected,
-    header="dsp/dense_s8.h",
-    struct="tinyc_dense_s8_dsp",
-    accepts=_accepts_pixels_ties,
-    bind=_bind_pixels_dsp,
-    cost=cost_dsp,
-    extent=Extent.LONG_ROW,
-    stack=128,
-)
-_WHOLE_DSP = replace(
-    _DSP, name="dense_whole_s8__dsp", accepts=_accepts_whole_ties, bind=_bind_whole_dsp, extent=Extent.WHOLE
-)
 
 KERNELS: tuple[Kernel, ...] = (
     _SCALAR,
-    replace(_SCALAR, name="dense_whole_s8__scalar", accepts=_accepts_whole, bind=_bind_whole, extent=Extent.WHOLE),
-    _DSP,
-    replace(_DSP, name="dense_s8__dsp_relu", accepts=_accepts_pixels_relu),
-    _WHOLE_DSP,
-    replace(_WHOLE_DSP, name="dense_whole_s8__dsp_relu", accepts=_accepts_whole_relu),
+    replace(
+        _SCALAR,
+        name="dense_whole_s8__scalar",
+        accepts=_accepts_whole,
+        bind=_bind_whole,
+        extent=Extent.WHOLE,
+        strided_input=False,
+        strided_output=False,
+    ),
+    *(_dsp_row(form, ties, extent) for extent in (Extent.LONG_ROW, Extent.WHOLE) for form in _Form for ties in Ties),
 )

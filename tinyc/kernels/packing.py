@@ -1,4 +1,4 @@
-"""Weights in the order in which kernels read them: dual words of two channels and two inputs (dsp/matmul_s8.h)."""
+"""Weights in the order in which kernels read them: dual words of two channels and two inputs, or bytes (dsp/matmul_s8.h)."""
 
 from __future__ import annotations
 
@@ -59,6 +59,16 @@ def pack_dual(weights: Integers, order: Pairs, requantization: Integers, *, bloc
     constants = np.pad(requantization, ((0, padding), (0, 0))).reshape(len(blocks), -1)
     words: Words = np.concatenate([blocks, constants], axis=1).reshape(-1).astype(np.int32)
     return words
+
+
+def pack_plain(weights: Integers, requantization: Integers, *, block: int) -> Words:
+    """The words of all blocks: for each four inputs a word of each of `block` channels, then the channels' constants."""
+    channels, inputs = weights.shape
+    padded = np.pad(weights, ((0, -channels % block), (0, -inputs % 4))).astype(np.int8)
+    blocks = padded.reshape(-1, block, padded.shape[1] // 4, 4).transpose(0, 2, 1, 3).copy().view("<i4")
+    constants = np.pad(requantization, ((0, -channels % block), (0, 0)))
+    words: Words = np.concatenate([blocks.reshape(len(blocks), -1), constants.reshape(len(blocks), -1)], axis=1)
+    return words.reshape(-1).astype(np.int32)
 
 
 def _channel_pairs(weights: Integers, block: int) -> Integers:

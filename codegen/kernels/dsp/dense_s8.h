@@ -5,7 +5,8 @@
 #include "dsp/matmul_s8.h"
 
 typedef struct {
-    const int32_t *weights; /* blocks of eight output channels: 8 dual words for four inputs, 32 constants */
+    const int32_t *weights; /* blocks of eight output channels: 8 dual words for four inputs, 32 constants; or, for the plain
+                               kernels, of four: 4 words for four inputs, 16 constants */
     int32_t vectors;        /* of the whole tensor */
     int32_t in_channels;
     int32_t in_stride; /* bytes from one input vector to the next */
@@ -25,12 +26,13 @@ TINYC_INLINE uint32_t tinyc_tail_word(const int8_t *bytes, int32_t count)
     return word;
 }
 
-TINYC_SHARED void tinyc_dense_vectors(int8_t *out, const int8_t *in, int32_t count, const tinyc_dense_s8_dsp *p, tinyc_vector_blocks *blocks)
+TINYC_SHARED void tinyc_dense_vectors(int8_t *out, const int8_t *in, int32_t count, const tinyc_dense_s8_dsp *p, tinyc_vector_blocks *blocks,
+                                      int32_t block, uint32_t group_bytes)
 {
-    const int32_t groups = p->in_channels >> 2, tail_bytes = p->in_channels & 3, rest = p->out_channels & 7;
-    const int32_t words = 8 * (groups + (tail_bytes != 0)) + 8 * TINYC_REQUANTIZATION_WORDS;
-    const uint32_t skip = TINYC_VECTOR_GROUP_BYTES * ((uint32_t)groups & 3u);
-    const int32_t *weights_end = p->weights + (p->out_channels >> 3) * words;
+    const int32_t groups = p->in_channels >> 2, tail_bytes = p->in_channels & 3, rest = p->out_channels & (block - 1);
+    const int32_t words = block * (groups + (tail_bytes != 0) + TINYC_REQUANTIZATION_WORDS);
+    const uint32_t skip = group_bytes * ((uint32_t)groups & 3u);
+    const int32_t *weights_end = p->weights + (p->out_channels / block) * words;
     for (; count > 0; --count) {
         const int8_t *end = in + 4 * groups;
         const uint32_t tail = tinyc_tail_word(end, tail_bytes);
@@ -52,27 +54,22 @@ TINYC_SHARED void tinyc_dense_vectors(int8_t *out, const int8_t *in, int32_t cou
     }
 }
 
-TINYC_INLINE void dense_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_dense_s8_dsp *p)
-{
-    tinyc_dense_vectors((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, tinyc_vector_blocks_ties);
-}
+#define TINYC_DEFINE_DENSE(name, count, blocks, block, group_bytes)                                                            \
+    TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_dense_s8_dsp *p)              \
+    {                                                                                                                          \
+        (void)x0, (void)x1;                                                                                                    \
+        tinyc_dense_vectors((int8_t *)out, (const int8_t *)in[0], count, p, blocks, block, group_bytes);                       \
+    }
 
-TINYC_INLINE void dense_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_dense_s8_dsp *p)
-{
-    tinyc_dense_vectors((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, tinyc_vector_blocks_relu);
-}
+TINYC_DEFINE_DENSE(dense_s8__dsp, x1 - x0, tinyc_vector_blocks_ties, 8, TINYC_VECTOR_GROUP_BYTES)
+TINYC_DEFINE_DENSE(dense_s8__dsp_relu, x1 - x0, tinyc_vector_blocks_relu, 8, TINYC_VECTOR_GROUP_BYTES)
+TINYC_DEFINE_DENSE(dense_plain_s8__dsp, x1 - x0, tinyc_plain_blocks_ties, 4, TINYC_PLAIN_GROUP_BYTES)
+TINYC_DEFINE_DENSE(dense_plain_s8__dsp_relu, x1 - x0, tinyc_plain_blocks_relu, 4, TINYC_PLAIN_GROUP_BYTES)
 
 /* Input vectors that are not pixels: whole images seen as vectors. */
-TINYC_INLINE void dense_whole_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_dense_s8_dsp *p)
-{
-    (void)x0, (void)x1;
-    tinyc_dense_vectors((int8_t *)out, (const int8_t *)in[0], p->vectors, p, tinyc_vector_blocks_ties);
-}
-
-TINYC_INLINE void dense_whole_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_dense_s8_dsp *p)
-{
-    (void)x0, (void)x1;
-    tinyc_dense_vectors((int8_t *)out, (const int8_t *)in[0], p->vectors, p, tinyc_vector_blocks_relu);
-}
+TINYC_DEFINE_DENSE(dense_whole_s8__dsp, p->vectors, tinyc_vector_blocks_ties, 8, TINYC_VECTOR_GROUP_BYTES)
+TINYC_DEFINE_DENSE(dense_whole_s8__dsp_relu, p->vectors, tinyc_vector_blocks_relu, 8, TINYC_VECTOR_GROUP_BYTES)
+TINYC_DEFINE_DENSE(dense_whole_plain_s8__dsp, p->vectors, tinyc_plain_blocks_ties, 4, TINYC_PLAIN_GROUP_BYTES)
+TINYC_DEFINE_DENSE(dense_whole_plain_s8__dsp_relu, p->vectors, tinyc_plain_blocks_relu, 4, TINYC_PLAIN_GROUP_BYTES)
 
 #endif

@@ -33,7 +33,8 @@ typedef void tinyc_pair_blocks(const tinyc_blocks *job, int8_t *out_a, int8_t *o
 /* The same for pixel a alone. */
 typedef void tinyc_single_blocks(const tinyc_blocks *job, int8_t *out_a);
 
-/* One vector of bytes, blocks of eight channels.  `acts_end` is after the whole groups of four; `tail` has the last one to three bytes. */
+/* One vector of bytes: blocks of eight channels of dual words, or ("plain") of four channels of bytes as they are, which any weights
+ * allow.  `acts_end` is after the whole groups of four; `tail` has the last one to three bytes. */
 typedef void tinyc_vector_blocks(const int8_t *acts, const int32_t *weights, int8_t *out, const int32_t *weights_end, const int8_t *acts_end,
                                  uint32_t skip, uint32_t tail, uint32_t has_tail);
 
@@ -41,6 +42,7 @@ enum {
     TINYC_PAIR_STEP_BYTES = 48, /* of code */
     TINYC_SINGLE_UNIT_BYTES = 60,
     TINYC_VECTOR_GROUP_BYTES = 124,
+    TINYC_PLAIN_GROUP_BYTES = 80,
     TINYC_REQUANTIZATION_WORDS = 4
 };
 
@@ -275,8 +277,63 @@ TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_relu, TINYC_RELU)
     "add r3, r3, " sum ", asr #31\n"                                                                                           \
     "smmlar " sum ", " sum ", r2, r3\n"
 
+/* acts r0, weights r1, inputs r2 (even) r3 (odd), weights r8 .. r11, a product's weights r12; sums r4 .. r7. */
+#define TINYC_PLAIN_CHANNEL(sum, weights)                                                                                      \
+    "sxtb16.w r12, " weights "\n"                                                                                             \
+    "smlad " sum ", r12, r2, " sum "\n"                                                                                       \
+    "sxtb16.w r12, " weights ", ror #8\n"                                                                                     \
+    "smlad " sum ", r12, r3, " sum "\n"
+
+#define TINYC_PLAIN_GROUP(load)                                                                                                \
+    load                                                                                                                       \
+    "sxtb16.w r2, r3\n"                                                                                                       \
+    "sxtb16.w r3, r3, ror #8\n"                                                                                               \
+    "ldmia.w r1!, {r8, r9, r10, r11}\n"                                                                                       \
+    TINYC_PLAIN_CHANNEL("r4", "r8")                                                                                            \
+    TINYC_PLAIN_CHANNEL("r5", "r9")                                                                                            \
+    TINYC_PLAIN_CHANNEL("r6", "r10")                                                                                           \
+    TINYC_PLAIN_CHANNEL("r7", "r11")
+
+#define TINYC_VECTOR_SUMS                                                                                                      \
+    "mov r4, #0\n"                                                                                                            \
+    "mov r5, #0\n"                                                                                                            \
+    "mov r6, #0\n"                                                                                                            \
+    "mov r7, #0\n"                                                                                                            \
+    "mov r8, #0\n"                                                                                                            \
+    "mov r9, #0\n"                                                                                                            \
+    "mov r10, #0\n"                                                                                                           \
+    "mov r11, #0\n"
+
+#define TINYC_PLAIN_SUMS                                                                                                       \
+    "mov r4, #0\n"                                                                                                            \
+    "mov r5, #0\n"                                                                                                            \
+    "mov r6, #0\n"                                                                                                            \
+    "mov r7, #0\n"
+
+#define TINYC_VECTOR_STORES(high_mul)                                                                                          \
+    "sub r4, r4, r5\n"                                                                                                        \
+    "sub r6, r6, r7\n"                                                                                                        \
+    "sub r8, r8, r9\n"                                                                                                        \
+    "sub r10, r10, r11\n"                                                                                                     \
+    "ldr lr, [sp, #4]\n"                                                                                                      \
+    TINYC_REQUANTIZE_VECTOR(high_mul, "r5", "lsl #1")                                                                          \
+    TINYC_REQUANTIZE_VECTOR(high_mul, "r4", "asr #7")                                                                          \
+    TINYC_REQUANTIZE_VECTOR(high_mul, "r7", "lsl #1")                                                                          \
+    TINYC_REQUANTIZE_VECTOR(high_mul, "r6", "asr #7")                                                                          \
+    TINYC_REQUANTIZE_VECTOR(high_mul, "r9", "lsl #1")                                                                          \
+    TINYC_REQUANTIZE_VECTOR(high_mul, "r8", "asr #7")                                                                          \
+    TINYC_REQUANTIZE_VECTOR(high_mul, "r11", "lsl #1")                                                                         \
+    TINYC_REQUANTIZE_VECTOR(high_mul, "r10", "asr #7")
+
+#define TINYC_PLAIN_STORES(high_mul)                                                                                           \
+    "ldr lr, [sp, #4]\n"                                                                                                      \
+    TINYC_REQUANTIZE_VECTOR(high_mul, "r4", "lsl #1")                                                                          \
+    TINYC_REQUANTIZE_VECTOR(high_mul, "r5", "lsl #1")                                                                          \
+    TINYC_REQUANTIZE_VECTOR(high_mul, "r6", "lsl #1")                                                                          \
+    TINYC_REQUANTIZE_VECTOR(high_mul, "r7", "lsl #1")
+
 /* Stack: 0 acts, 4 out, 8 weights_end, 48 acts_end, 52 skip, then entry, 56 tail, 60 has_tail, then where the groups end. */
-#define TINYC_DEFINE_VECTOR_BLOCKS(name, high_mul)                                                                             \
+#define TINYC_DEFINE_VECTOR_BLOCKS(name, sums, group, stores)                                                                            \
     TINYC_NAKED void name(TINYC_ARGUMENT const int8_t *acts, TINYC_ARGUMENT const int32_t *weights, TINYC_ARGUMENT int8_t *out, \
                           TINYC_ARGUMENT const int32_t *weights_end, TINYC_ARGUMENT const int8_t *acts_end,                    \
                           TINYC_ARGUMENT uint32_t skip, TINYC_ARGUMENT uint32_t tail, TINYC_ARGUMENT uint32_t has_tail)        \
@@ -298,41 +355,22 @@ TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_relu, TINYC_RELU)
             "str lr, [sp, #60]\n"                                                                                              \
             "1:\n"                                                                                                             \
             "ldr r0, [sp]\n"                                                                                                   \
-            "mov r4, #0\n"                                                                                                     \
-            "mov r5, #0\n"                                                                                                     \
-            "mov r6, #0\n"                                                                                                     \
-            "mov r7, #0\n"                                                                                                     \
-            "mov r8, #0\n"                                                                                                     \
-            "mov r9, #0\n"                                                                                                     \
-            "mov r10, #0\n"                                                                                                    \
-            "mov r11, #0\n"                                                                                                    \
+            sums                                                                                                               \
             "ldr.w pc, [sp, #52]\n"                                                                                            \
             "2:\n"                                                                                                             \
-            TINYC_VECTOR_GROUP(TINYC_VECTOR_LOAD)                                                                              \
-            TINYC_VECTOR_GROUP(TINYC_VECTOR_LOAD)                                                                              \
-            TINYC_VECTOR_GROUP(TINYC_VECTOR_LOAD)                                                                              \
-            TINYC_VECTOR_GROUP(TINYC_VECTOR_LOAD)                                                                              \
+            group(TINYC_VECTOR_LOAD)                                                                              \
+            group(TINYC_VECTOR_LOAD)                                                                              \
+            group(TINYC_VECTOR_LOAD)                                                                              \
+            group(TINYC_VECTOR_LOAD)                                                                              \
             "3:\n"                                                                                                             \
             "ldr r2, [sp, #48]\n"                                                                                              \
             "cmp r0, r2\n"                                                                                                     \
             "bne.w 2b\n"                                                                                                       \
             "ldr.w pc, [sp, #60]\n"                                                                                            \
             "4:\n"                                                                                                             \
-            TINYC_VECTOR_GROUP("ldr r3, [sp, #56]\n")                                                                          \
+            group("ldr r3, [sp, #56]\n")                                                                          \
             "5:\n"                                                                                                             \
-            "sub r4, r4, r5\n"                                                                                                 \
-            "sub r6, r6, r7\n"                                                                                                 \
-            "sub r8, r8, r9\n"                                                                                                 \
-            "sub r10, r10, r11\n"                                                                                              \
-            "ldr lr, [sp, #4]\n"                                                                                               \
-            TINYC_REQUANTIZE_VECTOR(high_mul, "r5", "lsl #1")                                                                  \
-            TINYC_REQUANTIZE_VECTOR(high_mul, "r4", "asr #7")                                                                  \
-            TINYC_REQUANTIZE_VECTOR(high_mul, "r7", "lsl #1")                                                                  \
-            TINYC_REQUANTIZE_VECTOR(high_mul, "r6", "asr #7")                                                                  \
-            TINYC_REQUANTIZE_VECTOR(high_mul, "r9", "lsl #1")                                                                  \
-            TINYC_REQUANTIZE_VECTOR(high_mul, "r8", "asr #7")                                                                  \
-            TINYC_REQUANTIZE_VECTOR(high_mul, "r11", "lsl #1")                                                                 \
-            TINYC_REQUANTIZE_VECTOR(high_mul, "r10", "asr #7")                                                                 \
+            stores                                                                                                             \
             "str lr, [sp, #4]\n"                                                                                               \
             "ldr r0, [sp, #8]\n"                                                                                               \
             "cmp r1, r0\n"                                                                                                     \
@@ -340,8 +378,10 @@ TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_relu, TINYC_RELU)
             "pop {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                       \
     }
 
-TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_ties, TINYC_VECTOR_TIES)
-TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_relu, TINYC_RELU)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_ties, TINYC_VECTOR_SUMS, TINYC_VECTOR_GROUP, TINYC_VECTOR_STORES(TINYC_VECTOR_TIES))
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_relu, TINYC_VECTOR_SUMS, TINYC_VECTOR_GROUP, TINYC_VECTOR_STORES(TINYC_RELU))
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_plain_blocks_ties, TINYC_PLAIN_SUMS, TINYC_PLAIN_GROUP, TINYC_PLAIN_STORES(TINYC_VECTOR_TIES))
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_plain_blocks_relu, TINYC_PLAIN_SUMS, TINYC_PLAIN_GROUP, TINYC_PLAIN_STORES(TINYC_RELU))
 
 #define TINYC_WIDEN_GROUP                                                                                                      \
     "ldr r6, [%1], #4\n"                                                                                                      \
@@ -467,6 +507,33 @@ TINYC_INLINE void tinyc_vector_blocks_c(const int8_t *acts, const int32_t *weigh
     }
 }
 
+/* Four inputs times four channels of plain bytes. */
+TINYC_INLINE const int32_t *tinyc_plain_group_c(int32_t *sums, uint32_t inputs, const int32_t *weights)
+{
+    for (int i = 0; i < 4; ++i, ++weights) {
+        sums[i] = tinyc_smlad(tinyc_sxtb16((uint32_t)*weights), tinyc_sxtb16(inputs), sums[i]);
+        sums[i] = tinyc_smlad(tinyc_sxtb16_ror8((uint32_t)*weights), tinyc_sxtb16_ror8(inputs), sums[i]);
+    }
+    return weights;
+}
+
+TINYC_INLINE void tinyc_plain_blocks_c(const int8_t *acts, const int32_t *weights, int8_t *out, const int32_t *weights_end,
+                                       const int8_t *acts_end, uint32_t tail, uint32_t has_tail, int32_t ties)
+{
+    while (weights != weights_end) {
+        int32_t sums[4] = {0, 0, 0, 0};
+        for (const int8_t *a = acts; a != acts_end; a += 4) {
+            weights = tinyc_plain_group_c(sums, tinyc_load32(a), weights);
+        }
+        if (has_tail) {
+            weights = tinyc_plain_group_c(sums, tail, weights);
+        }
+        for (int i = 0; i < 4; ++i, weights += TINYC_REQUANTIZATION_WORDS) {
+            *out++ = tinyc_requantize_fast(sums[i], weights, ties);
+        }
+    }
+}
+
 #define TINYC_DEFINE_BLOCKS(suffix, ties)                                                                                      \
     TINYC_SHARED void tinyc_pair_blocks_##suffix(const tinyc_blocks *job, int8_t *out_a, int8_t *out_b)                        \
     {                                                                                                                          \
@@ -482,6 +549,13 @@ TINYC_INLINE void tinyc_vector_blocks_c(const int8_t *acts, const int32_t *weigh
     {                                                                                                                          \
         (void)skip;                                                                                                            \
         tinyc_vector_blocks_c(acts, weights, out, weights_end, acts_end, tail, has_tail, ties);                                \
+    }                                                                                                                          \
+    TINYC_SHARED void tinyc_plain_blocks_##suffix(const int8_t *acts, const int32_t *weights, int8_t *out,                    \
+                                                   const int32_t *weights_end, const int8_t *acts_end, uint32_t skip,          \
+                                                   uint32_t tail, uint32_t has_tail)                                           \
+    {                                                                                                                          \
+        (void)skip;                                                                                                            \
+        tinyc_plain_blocks_c(acts, weights, out, weights_end, acts_end, tail, has_tail, ties);                                \
     }
 
 TINYC_DEFINE_BLOCKS(ties, 1)
