@@ -89,6 +89,9 @@ class Op(ABC):
 
     constraints: ClassVar[tuple[Constraint, ...]] = ()
 
+    kept_rows: ClassVar[int | None] = None
+    """How many output rows exist at once, where the operator makes row r from its own row r - 1 and so must run upwards."""
+
     @abstractmethod
     def output_shapes(self, inputs: tuple[Tensor | None, ...]) -> tuple[Shape, ...]:
         """The shapes the operator gives on these inputs; ValueError with one sentence where they contradict each other."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from tinyc.ir import Op, Operands
-from tinyc.kernels import conv2d, dense, depthwise, elementwise, lut, mean, movement, pool, quantize, softmax
+from tinyc.kernels import conv2d, dense, depthwise, elementwise, lut, mean, movement, pool, quantize, running_sum, softmax
 from tinyc.kernels.contract import Isa, Kernel
 
 ALL: tuple[Kernel, ...] = (
@@ -22,6 +22,7 @@ ALL: tuple[Kernel, ...] = (
     *movement.KERNELS,
     *pool.KERNELS,
     *quantize.KERNELS,
+    *running_sum.KERNELS,
     *softmax.KERNELS,
 )
 

@@ -113,6 +113,8 @@ def _loop(plan: Plan, pool: _Pool, group: Group, index: int, shared: bool) -> Lo
         _source(plan, pool, group, step, position, view)
         for position, view in zip(step.activations, step.inputs, strict=True)
     )
+    if step.op.kept_rows is not None:
+        sources = (*sources, _row_before(plan, step))
     return Loop(
         layer=layer,
         mode=group.mode,
@@ -122,13 +124,27 @@ def _loop(plan: Plan, pool: _Pool, group: Group, index: int, shared: bool) -> Lo
         row_stride=step.output.row_stride,
         pixel_stride=step.output.pixel_stride,
         scratch_offset=plan.placement.offsets[group.scratch] if group.scratch and step.scratch_bytes else None,
-        ring=_ring(group, step.output.root, layer.rows),
+        ring=_ring(plan, group, step.output.root, layer.rows),
     )
 
 
-def _ring(group: Group, root: str, rows: int) -> int | None:
+def _row_before(plan: Plan, step: Step) -> Source:
+    """The output row that was made before this one; null for the first."""
+    return Source(
+        offset=plan.offset(step.output),
+        symbol=None,
+        row_stride=step.output.row_stride,
+        rows=step.operands.output.hwc[0],
+        count=1,
+        a=1,
+        lo_offset=-1,
+        ring=step.op.kept_rows,
+    )
+
+
+def _ring(plan: Plan, group: Group, root: str, rows: int) -> int | None:
     """The rows kept of a root within the group, None where all are."""
-    kept = group.rings.get(root, rows)
+    kept = group.rings.get(root, plan.kept.get(root, rows))
     return kept if kept < rows else None
 
 
@@ -190,7 +206,8 @@ def _source(plan: Plan, pool: _Pool, group: Group, step: Step, position: int, vi
     row_stride = columns * channels * tensor.dtype.bytes if view is None else view.row_stride
     rule = step.op.row_rule(step.operands, position)
     if group.mode is not Mode.ROWS or step.kernel.extent is Extent.WHOLE or not isinstance(rule, Window):
-        return Source(offset=offset, symbol=symbol, row_stride=row_stride, rows=rows, count=1)
+        ring = None if view is None else _ring(plan, group, view.root, rows)
+        return Source(offset=offset, symbol=symbol, row_stride=row_stride, rows=rows, count=1, ring=ring)
     source = Source(
         offset=offset,
         symbol=symbol,
@@ -200,7 +217,7 @@ def _source(plan: Plan, pool: _Pool, group: Group, step: Step, position: int, vi
         a=rule.a,
         lo_offset=rule.lo_offset,
         c=rule.c,
-        ring=None if view is None else _ring(group, view.root, rows),
+        ring=None if view is None else _ring(plan, group, view.root, rows),
     )
     if step.kernel.padding_rows is PaddingRows.ABSENT or not source.may_leave(step.operands.output.hwc[0]):
         return source

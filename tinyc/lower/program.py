@@ -57,7 +57,7 @@ class Source:
     @property
     def is_fixed(self) -> bool:
         """Whether every output row takes the same pointer."""
-        return self.a == 0 and self.count == 1
+        return self.a == 0 and self.count == 1 and (self.lo_offset == 0 or self.ring == 1)
 
     def may_leave(self, output_rows: int) -> bool:
         """Whether some pointer of some output row lies outside the tensor."""

@@ -26,6 +26,7 @@ from tinyc.ops.quantize import Quantize
 from tinyc.ops.relu import Relu
 from tinyc.ops.reshape import Reshape
 from tinyc.ops.resize_nearest_neighbor import ResizeNearestNeighbor
+from tinyc.ops.running_sum import AverageOfSum, MeanOfSum, RunningSum
 from tinyc.ops.shape import ShapeOf
 from tinyc.ops.softmax import Softmax
 from tinyc.ops.strided_slice import StridedSlice
@@ -34,6 +35,7 @@ from tinyc.ops.transpose import Transpose
 
 ALL: tuple[type[Op], ...] = (
     Add,
+    AverageOfSum,
     AveragePool2D,
     Concatenation,
     Conv2D,
@@ -44,6 +46,7 @@ ALL: tuple[type[Op], ...] = (
     Lut,
     MaxPool2D,
     Mean,
+    MeanOfSum,
     Mul,
     Pack,
     Pad,
@@ -51,6 +54,7 @@ ALL: tuple[type[Op], ...] = (
     Relu,
     Reshape,
     ResizeNearestNeighbor,
+    RunningSum,
     ShapeOf,
     Softmax,
     StridedSlice,
@@ -63,6 +67,7 @@ __all__ = [
     "ALL",
     "Activation",
     "Add",
+    "AverageOfSum",
     "AveragePool2D",
     "Concatenation",
     "Conv2D",
@@ -73,6 +78,7 @@ __all__ = [
     "Lut",
     "MaxPool2D",
     "Mean",
+    "MeanOfSum",
     "Mul",
     "Pack",
     "Pad",
@@ -81,6 +87,7 @@ __all__ = [
     "Relu",
     "Reshape",
     "ResizeNearestNeighbor",
+    "RunningSum",
     "ShapeOf",
     "Softmax",
     "StridedSlice",

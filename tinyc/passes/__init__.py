@@ -16,6 +16,7 @@ from tinyc.passes.fold_clamp import fold_clamp
 from tinyc.passes.fold_constants import fold_constants
 from tinyc.passes.fold_pad import fold_pad
 from tinyc.passes.quantized_boundary import quantized_boundary
+from tinyc.passes.sum_by_rows import sum_by_rows
 from tinyc.passes.tabulate import tabulate
 from tinyc.passes.transpose_to_reshape import transpose_to_reshape
 
@@ -30,6 +31,7 @@ ALL: tuple[Pass, ...] = (
     fold_pad,
     fold_clamp,
     tabulate,
+    sum_by_rows,
     drop_identity,
     drop_dead,
 )

@@ -36,6 +36,8 @@ def _expand(graph: Graph, operation: Operation, pack: Pack) -> tuple[Graph, list
         piece = replace(source, name=fresh_name(graph, f"{name}_row"), shape=shape, data=None)
         graph = replace(graph, tensors={**graph.tensors, piece.name: piece})
         reshape = Reshape(shape=shape)
-        expanded.append(replace(operation, name=f"{operation.name}_{index}", op=reshape, inputs=(name,), outputs=(piece.name,)))
+        expanded.append(
+            replace(operation, name=f"{operation.name}_{index}", op=reshape, inputs=(name,), outputs=(piece.name,))
+        )
         pieces.append(piece.name)
     return graph, [*expanded, replace(operation, op=Concatenation(axis=axis), inputs=tuple(pieces))]

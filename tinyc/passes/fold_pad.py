@@ -15,7 +15,9 @@ from tinyc.passes.edit import with_operations
 def fold_pad(graph: Graph) -> Graph:
     """Exact because a convolution's padding has the value of its input's zero point, as the pad's has here."""
     producers = graph.producers()
-    return with_operations(graph, _live(graph, [_folded(graph, producers, operation) for operation in graph.operations]))
+    return with_operations(
+        graph, _live(graph, [_folded(graph, producers, operation) for operation in graph.operations])
+    )
 
 
 def _folded(graph: Graph, producers: dict[str, Operation], operation: Operation) -> Operation:

@@ -35,7 +35,9 @@ def _quantized_input(graph: Graph, name: str, readers: tuple[Operation, ...]) ->
     return readers[0] if isinstance(readers[0].op, Quantize) else None
 
 
-def _quantized_output(graph: Graph, name: str, writer: Operation | None, readers: tuple[Operation, ...]) -> Operation | None:
+def _quantized_output(
+    graph: Graph, name: str, writer: Operation | None, readers: tuple[Operation, ...]
+) -> Operation | None:
     if writer is None or readers or not isinstance(writer.op, Dequantize):
         return None
     source = str(writer.inputs[0])

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyc.ir import DType, Graph, Operation, Operands, Tensor
+from tinyc.ir import DType, Graph, Operands, Operation, Tensor
 from tinyc.ir.types import Array
 from tinyc.ops import Dequantize, Logistic, Lut, Quantize, Relu
 from tinyc.passes.edit import sole_consumer, with_operations

@@ -55,8 +55,20 @@ def lifetimes(graph: Graph, steps: Sequence[Step]) -> dict[str, Lifetime]:
                 first.setdefault(view.root, index)
                 last[view.root] = index
     return {
-        root: Lifetime(root=root, bytes=graph.tensors[root].bytes, first=first[root], last=last[root]) for root in first
+        root: Lifetime(root=root, bytes=kept_bytes(graph, steps, root), first=first[root], last=last[root]) for root in first
     }
+
+
+def kept_rows(steps: Sequence[Step]) -> dict[str, int]:
+    """The roots of which only so many rows ever exist, because their operator makes a row from the one before."""
+    return {step.output.root: step.op.kept_rows for step in steps if step.op.kept_rows is not None}
+
+
+def kept_bytes(graph: Graph, steps: Sequence[Step], root: str) -> int:
+    """The bytes of a root's buffer where it is not a ring."""
+    tensor = graph.tensors[root]
+    rows = kept_rows(steps).get(root, tensor.hwc[0])
+    return tensor.bytes // tensor.hwc[0] * rows
 
 
 def make_region(
@@ -153,7 +165,9 @@ def _simulated(
     read = {r.root for step in row_steps for r in step.reads}
     outer = frozenset(root for root in written - inner if _is_simple_output(graph, chosen, alive, root, start))
     dying = frozenset(
-        root for root in read - written if alive[root].last < end and _is_simple_input(graph, chosen, root)
+        root
+        for root in read - written
+        if alive[root].last < end and alive[root].bytes == graph.tensors[root].bytes and _is_simple_input(graph, chosen, root)
     )
     sinks = _sinks(row_steps, inner)
     walks = [
@@ -166,7 +180,7 @@ def _simulated(
             dying=dying,
             outer=outer,
         )
-        for descending in (False, True)
+        for descending in ((False,) if kept_rows(chosen) else (False, True))
     ]
     rings = {root: min(max(w.rings[root] for w in walks), graph.tensors[root].hwc[0]) for root in inner}
     return Region(
@@ -178,7 +192,8 @@ def _simulated(
         ring_bytes={root: rows * row_bytes[root] for root, rows in rings.items()},
         ticks=_joined(walks),
         distances={
-            pair: Distance(ascending=gap, descending=walks[1].distances[pair]) for pair, gap in walks[0].distances.items()
+            pair: Distance(ascending=gap, descending=walks[1].distances[pair] if len(walks) > 1 else None)
+            for pair, gap in walks[0].distances.items()
         },
         calls=max(len(walk.calls) for walk in walks),
     )
@@ -224,6 +239,7 @@ def _is_simple_output(
     writes = [step for step in chosen if step.output.root == root]
     return (
         alive[root].first >= start
+        and alive[root].bytes == graph.tensors[root].bytes
         and len(writes) == 1
         and fills_simply(graph, writes[0].output, writes[0].operands.output)
         and writes[0].operands.output.hwc[0] == graph.tensors[root].hwc[0]

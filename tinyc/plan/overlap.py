@@ -15,10 +15,18 @@ from tinyc.kernels.contract import Extent, Kernel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distance:
-    """Bytes by which an output written row by row must precede (ascending) or exceed (descending) its dying input."""
+    """Bytes by which an output written row by row must precede (ascending) or exceed (descending) its dying input.
+
+    `descending` is None where the rows can only be made upwards.
+    """
 
     ascending: int
-    descending: int
+    descending: int | None
+
+    @property
+    def least(self) -> int:
+        """The better of the two directions."""
+        return self.ascending if self.descending is None else min(self.ascending, self.descending)
 
 
 def distance(kernel: Kernel, op: Op, operands: Operands, index: int) -> Distance | None:

@@ -85,15 +85,17 @@ def _ticks(problem: Problem) -> list[int]:
 
 
 def _tick_bound(problem: Problem, tick: int) -> int:
-    live = {b.name: _aligned(b.bytes) for b in problem.buffers if b.first <= tick <= b.last}
-    pairs = [o for o in problem.overlaps if o.source in live and o.target in live]
+    live = [b for b in problem.buffers if b.first <= tick <= b.last]
+    sizes = {b.name: _aligned(b.bytes) for b in live}
+    unpadded = max((_aligned(b.bytes) - b.bytes for b in live), default=0)  # whatever lies last needs no padding behind it
+    pairs = [o for o in problem.overlaps if o.source in sizes and o.target in sizes]
     pairs = [o for o in pairs if o.target == pairs[0].target]
     if not pairs:
-        return sum(live.values())
-    target = live.pop(pairs[0].target)
-    dying = sum(live.pop(name) for name in {o.source for o in pairs})
-    reach = min(min(o.distance.ascending, o.distance.descending) for o in pairs)
-    return sum(live.values()) + max(target, dying + min(target, max(reach, 0)))
+        return sum(sizes.values()) - unpadded
+    target = sizes.pop(pairs[0].target)
+    dying = sum(sizes.pop(name) for name in {o.source for o in pairs})
+    reach = min(o.distance.least for o in pairs)
+    return sum(sizes.values()) + max(target, dying + min(target, max(reach, 0))) - unpadded
 
 
 def _aligned(size: int) -> int:
@@ -154,7 +156,8 @@ def _ways(pair: Overlap, source: int, target: int, source_bytes: int, target_byt
     ways = []
     if target + pair.distance.ascending <= source:
         ways.append(False)
-    if target + target_bytes >= source + source_bytes + pair.distance.descending:
+    down = pair.distance.descending
+    if down is not None and target + target_bytes >= source + source_bytes + down:
         ways.append(True)
     return ways
 
@@ -164,12 +167,14 @@ def _touching(buffer: Buffer, other: Buffer, at: int, pair: Overlap) -> Iterable
     up, down = pair.distance.ascending, pair.distance.descending
     if pair.target == buffer.name:
         yield (at - up) // ALIGNMENT * ALIGNMENT
-        yield _aligned(at + other.bytes + down - buffer.bytes)
         yield at
+        if down is not None:
+            yield _aligned(at + other.bytes + down - buffer.bytes)
     else:
         yield _aligned(at + up)
-        yield (at + other.bytes - down - buffer.bytes) // ALIGNMENT * ALIGNMENT
         yield at
+        if down is not None:
+            yield (at + other.bytes - down - buffer.bytes) // ALIGNMENT * ALIGNMENT
 
 
 def _greedy(problem: Problem) -> Iterable[tuple[int, dict[str, int], frozenset[int]]]:
@@ -249,9 +254,12 @@ def _overlap_choices(
     down: cp_model.IntVar,
 ) -> list[cp_model.IntVar]:
     upward, downward = model.new_bool_var(""), model.new_bool_var("")
+    reach = pair.distance.descending
     gap = ALIGNMENT * (offset[pair.source] - offset[pair.target])
     model.add(gap >= pair.distance.ascending).only_enforce_if(upward)
-    model.add(-gap >= sizes[pair.source] - sizes[pair.target] + pair.distance.descending).only_enforce_if(downward)
     model.add_implication(upward, down.Not())
+    if reach is None:
+        return [upward]
+    model.add(-gap >= sizes[pair.source] - sizes[pair.target] + reach).only_enforce_if(downward)
     model.add_implication(downward, down)
     return [upward, downward]

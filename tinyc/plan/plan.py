@@ -11,7 +11,7 @@ from tinyc.ir import Graph, Op, Operands, Operation, Tensor
 from tinyc.kernels.catalogue import select
 from tinyc.kernels.contract import Extent, Isa, Kernel
 from tinyc.ops import Concatenation, Reshape
-from tinyc.plan.candidates import Region
+from tinyc.plan.candidates import Region, kept_rows
 from tinyc.plan.place import Overlap, Placement, Problem, place
 from tinyc.plan.problem import group_ticks, make_problem, scratch_name
 from tinyc.plan.search import Partition, layers, least_memory
@@ -67,6 +67,11 @@ class Plan:
     placement: Placement
     arena_bytes: int
     live: tuple[int, ...]
+
+    @property
+    def kept(self) -> Mapping[str, int]:
+        """Roots of which only so many rows exist anywhere in the plan."""
+        return kept_rows(self.steps)
 
     def offset(self, view: View) -> int:
         """A view's first byte in the arena."""

@@ -171,8 +171,7 @@ def _reach(others: Mapping[str, int], target: int, pairs: Mapping[str, Distance]
     dying = sum(others[source] for source in pairs)
     rest = sum(others.values()) - dying
     best = target + dying
-    for gaps in ([g.ascending for g in pairs.values()], [g.descending for g in pairs.values()]):
-        best = min(best, max(target, dying + max(min(gaps), 0)))
+    best = min(best, max(target, dying + max(min(gap.least for gap in pairs.values()), 0)))
     return rest + best
 
 
@@ -219,6 +218,8 @@ def single_distances(
     target = step.operands.output
     if alive[step.output.root].first != index or not fills_simply(graph, step.output, target):
         return {}
+    if step.op.kept_rows is not None:
+        return {}
     if sum(other.output.root == step.output.root for other in steps) > 1:
         return {}
     roots = [view.root for view in step.inputs if view is not None]
@@ -226,7 +227,8 @@ def single_distances(
     for position, view in zip(step.activations, step.inputs, strict=True):
         if view is None or alive[view.root].last != index or roots.count(view.root) > 1:
             continue
-        if not fills_simply(graph, view, step.operands.input(position)):
+        source = step.operands.input(position)
+        if not fills_simply(graph, view, source) or alive[view.root].bytes != source.bytes:
             continue
         gap = distance(step.kernel, step.op, step.operands, position)
         if gap is not None:
