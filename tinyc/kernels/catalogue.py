@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from tinyc.ir import Op, Operands
-from tinyc.kernels import conv2d, dense, depthwise, elementwise, lut, mean, movement, pool, quantize, running_sum, softmax
+from tinyc.kernels import (
+    conv2d,
+    dense,
+    depthwise,
+    elementwise,
+    elementwise_dsp,
+    lut,
+    mean,
+    movement,
+    pool,
+    quantize,
+    running_sum,
+    softmax,
+)
 from tinyc.kernels.contract import Isa, Kernel
 
 ALL: tuple[Kernel, ...] = (
@@ -17,6 +30,7 @@ ALL: tuple[Kernel, ...] = (
     *dense.KERNELS,
     *depthwise.KERNELS,
     *elementwise.KERNELS,
+    *elementwise_dsp.KERNELS,
     *lut.KERNELS,
     *mean.KERNELS,
     *movement.KERNELS,

@@ -4,43 +4,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import NamedTuple
-
-import numpy as np
 
 from tinyc.ir import ALL_ROWS, Op, Operands
 from tinyc.ir.types import DType
 from tinyc.kernels.contract import Bound, Extent, Isa, Kernel, Strides
-from tinyc.kernels.requantize import MOST_SHIFT
 from tinyc.ops import Add, Mul, Sub, activation_range
-from tinyc.ops.arithmetic import Integers
 from tinyc.ops.scaling import product_multiplier, sum_multipliers
 
 OUTER_AXES = 3
 """Loops that a kernel for whole tensors has around its rows."""
-BYTE_VALUES = np.arange(-128, 128, dtype=np.int64)
 
 
 def _is_int8(operands: Operands) -> bool:
     return all(tensor.dtype is DType.INT8 for tensor in (operands.input(0), operands.input(1), operands.output))
 
 
-def _accepts_row(op: Op, operands: Operands) -> bool:
+def accepts_row(op: Op, operands: Operands) -> bool:
     """Each input's rows, columns and channels are the output's, or one."""
     rules = [rule(operands, index) for rule in (op.row_rule, op.column_rule) for index in (0, 1)]
     channels = {operands.input(index).hwc[2] for index in (0, 1)}
     return _is_int8(operands) and ALL_ROWS not in rules and channels <= {1, operands.output.hwc[2]}
 
 
-def _accepts_long_row(op: Op, operands: Operands) -> bool:
+def accepts_long_row(op: Op, operands: Operands) -> bool:
     """Each input has the output's pixels, or one pixel."""
     pixels = {operands.input(index).hwc[:2] for index in (0, 1)}
-    return _accepts_row(op, operands) and pixels <= {(1, 1), operands.output.hwc[:2]}
+    return accepts_row(op, operands) and pixels <= {(1, 1), operands.output.hwc[:2]}
 
 
-def _steps(operands: Operands, strides: Strides) -> dict[str, int]:
+def steps(operands: Operands, strides: Strides) -> dict[str, int]:
+    """The channels, and the bytes from column to column and from channel to channel of each input: 0 where it repeats."""
     rows, columns, channels = operands.output.hwc
     fields = {"channels": channels}
     for index in (0, 1):
@@ -104,7 +98,7 @@ def _whole(operands: Operands, constants: dict[str, int]) -> Bound:
 
 
 def _bind_sum(op: Op, operands: Operands, strides: Strides) -> Bound:
-    return Bound(fields=_steps(operands, strides) | _sum_constants(op, operands))
+    return Bound(fields=steps(operands, strides) | _sum_constants(op, operands))
 
 
 def _bind_sum_whole(op: Op, operands: Operands, strides: Strides) -> Bound:
@@ -112,7 +106,7 @@ def _bind_sum_whole(op: Op, operands: Operands, strides: Strides) -> Bound:
 
 
 def _bind_product(op: Op, operands: Operands, strides: Strides) -> Bound:
-    return Bound(fields=_steps(operands, strides) | _product_constants(op, operands))
+    return Bound(fields=steps(operands, strides) | _product_constants(op, operands))
 
 
 def _bind_product_whole(op: Op, operands: Operands, strides: Strides) -> Bound:
@@ -163,159 +157,8 @@ def _product_cost(op: Op, operands: Operands) -> int:
     return 30 * operands.output.elements
 
 
-# --- sums as an affine form on Armv7E-M ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Affine:
-    """(((factor_0 * (a << 8)) >> 16) + ((factor_1 * (b << 8)) >> 16) + offset) >> shift."""
-
-    factor_0: int
-    factor_1: int
-    offset: int
-    shift: int
-
-
-@lru_cache(maxsize=256)
-def affine(op: Add | Sub, operands: Operands) -> Affine | None:
-    """An affine form that, clamped, equals the operator on every pair of inputs; None where none was found.
-
-    The forms tried differ in their fractional bits.  Given the factors, each pair of inputs bounds the offset from both
-    sides (from one where the output is clamped); any offset within all the bounds is exact.
-    """
-    expected = _every_pair(op, operands)
-    least, most = activation_range(op.activation, operands.output)
-    for shift in (22, 21, 20, 19):
-        factors = _affine_factors(op, operands, shift)
-        if max(map(abs, factors)) >= 2**31:
-            continue
-        left, right = ((factor * (BYTE_VALUES << 8)) >> 16 for factor in factors)
-        products = left[:, None] + right[None, :]
-        lowest = np.where(expected > least, (expected << shift) - products, -(2**40)).max()
-        highest = np.where(expected < most, ((expected + 1) << shift) - 1 - products, 2**40).min()
-        offset = int(np.clip((lowest + highest) // 2, -(2**30), 2**30))
-        if lowest <= offset <= highest and np.abs(products).max() + abs(offset) < 2**31:
-            return Affine(factor_0=factors[0], factor_1=factors[1], offset=offset, shift=shift)
-    return None
-
-
-def _affine_factors(op: Add | Sub, operands: Operands, shift: int) -> tuple[int, int]:
-    a, b, output = operands.input(0), operands.input(1), operands.output
-    sign = -1 if isinstance(op, Sub) else 1
-    unit = 2.0 ** (shift + 8) / output.scale
-    return round(a.scale * unit), round(sign * b.scale * unit)
-
-
-def _every_pair(op: Add | Sub, operands: Operands) -> Integers:
-    """The output for every value of a (rows) and b (columns)."""
-    a = replace(operands.input(0), shape=(256, 1), data=None)
-    b = replace(operands.input(1), shape=(1, 256), data=None)
-    every = Operands(inputs=(a, b), outputs=(replace(operands.output, shape=(256, 256)),))
-    values = BYTE_VALUES.astype(np.int8)
-    return op.evaluate(every, (values[:, None], values[None, :]))[0].astype(np.int64)
-
-
-def _accepts_affine(op: Op, operands: Operands) -> bool:
-    """Both inputs have the output's channels, and an exact affine form was found."""
-    assert isinstance(op, Add | Sub)
-    channels = operands.output.hwc[2]
-    if not _accepts_row(op, operands) or any(operands.input(index).hwc[2] != channels for index in (0, 1)):
-        return False
-    return affine(op, operands) is not None
-
-
-def _accepts_affine_long_row(op: Op, operands: Operands) -> bool:
-    return _accepts_long_row(op, operands) and _accepts_affine(op, operands)
-
-
-def _bind_affine(op: Op, operands: Operands, strides: Strides) -> Bound:
-    assert isinstance(op, Add | Sub)
-    form = affine(op, operands)
-    assert form is not None
-    steps = _steps(operands, strides)
-    least, most = activation_range(op.activation, operands.output)
-    return Bound(
-        fields={name: steps[name] for name in ("channels", "column_step_0", "column_step_1", "out_stride")}
-        | {
-            "factor_0": form.factor_0,
-            "factor_1": form.factor_1,
-            "offset": form.offset,
-            "shift": form.shift,
-            "least": least,
-            "most": most,
-        }
-    )
-
-
-def _affine_cost(op: Op, operands: Operands) -> int:
-    rows, columns, channels = operands.output.hwc
-    return 6 * rows * columns * channels + 20 * rows
-
-
-# --- products on Armv7E-M -----------------------------------------------------------------------------------------------
-
-
-def _accepts_product_dsp(op: Op, operands: Operands) -> bool:
-    """Both inputs have the output's channels; the shift is one that the five-instruction requantization takes."""
-    assert isinstance(op, Mul)
-    channels = operands.output.hwc[2]
-    if not _accepts_row(op, operands) or any(operands.input(index).hwc[2] != channels for index in (0, 1)):
-        return False
-    return int(_has_ties(op, operands)) <= -product_multiplier(operands).shift <= MOST_SHIFT
-
-
-def _accepts_product_dsp_long_row(op: Op, operands: Operands) -> bool:
-    return _accepts_long_row(op, operands) and _accepts_product_dsp(op, operands)
-
-
-def _has_ties(op: Mul, operands: Operands) -> bool:
-    """Whether something negative survives the activation."""
-    return activation_range(op.activation, operands.output)[0] < operands.output.zero_point
-
-
-def _bind_product_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
-    assert isinstance(op, Mul)
-    steps = _steps(operands, strides)
-    by = product_multiplier(operands)
-    least, most = activation_range(op.activation, operands.output)
-    return Bound(
-        fields={name: steps[name] for name in ("channels", "column_step_0", "column_step_1", "out_stride")}
-        | {
-            "zero_0": operands.input(0).zero_point,
-            "zero_1": operands.input(1).zero_point,
-            "multiplier": by.mantissa,
-            "offset": (1 << -by.shift >> 1) + operands.output.zero_point * (1 << -by.shift),
-            "shift": -by.shift,
-            "ties": int(_has_ties(op, operands)),
-            "least": least,
-            "most": most,
-        }
-    )
-
-
-def _product_dsp_cost(op: Op, operands: Operands) -> int:
-    rows, columns, channels = operands.output.hwc
-    return 10 * rows * columns * channels + 20 * rows
-
-
 KERNELS: tuple[Kernel, ...] = (
-    tuple(
-        Kernel(
-            name="add_s8__dsp",
-            isa=Isa.DSP,
-            op=op,
-            header="dsp/add_s8.h",
-            struct="tinyc_add_s8_dsp",
-            accepts=accepts,
-            bind=_bind_affine,
-            cost=_affine_cost,
-            extent=extent,
-            in_place=True,
-        )
-        for extent, accepts in ((Extent.LONG_ROW, _accepts_affine_long_row), (Extent.ROW, _accepts_affine))
-        for op in (Add, Sub)
-    )
-    + tuple(
+    *(
         Kernel(
             name=name,
             isa=Isa.SCALAR,
@@ -328,14 +171,14 @@ KERNELS: tuple[Kernel, ...] = (
             extent=extent,
             in_place=True,
         )
-        for extent, accepts in ((Extent.LONG_ROW, _accepts_long_row), (Extent.ROW, _accepts_row))
+        for extent, accepts in ((Extent.LONG_ROW, accepts_long_row), (Extent.ROW, accepts_row))
         for name, op, header, struct, bind, cost in (
             ("add_s8__scalar", Add, "scalar/add_s8.h", "tinyc_add_s8", _bind_sum, _sum_cost),
             ("sub_s8__scalar", Sub, "scalar/add_s8.h", "tinyc_add_s8", _bind_sum, _sum_cost),
             ("mul_s8__scalar", Mul, "scalar/mul_s8.h", "tinyc_mul_s8", _bind_product, _product_cost),
         )
-    )
-    + tuple(
+    ),
+    *(
         Kernel(
             name=name,
             isa=Isa.SCALAR,
@@ -352,5 +195,5 @@ KERNELS: tuple[Kernel, ...] = (
             ("sub_s8_whole__scalar", Sub, "scalar/add_s8.h", "tinyc_add_s8_whole", _bind_sum_whole, _sum_cost),
             ("mul_s8_whole__scalar", Mul, "scalar/mul_s8.h", "tinyc_mul_s8_whole", _bind_product_whole, _product_cost),
         )
-    )
+    ),
 )
