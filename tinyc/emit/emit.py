@@ -42,7 +42,7 @@ def emit(program: Program) -> SourceTree:
         "prefix": prefix,
         "MACRO": prefix.upper(),
         "headers": sorted({layer.kernel.header for layer in program.layers}),
-        "shared": sorted({layer.kernel for layer in program.layers if layer.shared}, key=lambda kernel: kernel.name),
+        "shared": list({layer.kernel.name: layer for layer in program.layers if layer.shared}.values()),
         "input_type": _pointer_type(program.inputs),
         "output_type": _pointer_type(program.outputs),
     }
