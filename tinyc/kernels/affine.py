@@ -6,7 +6,6 @@ fixed-point steps, and 65,536 comparisons take milliseconds.  Rejected: tables o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
@@ -19,8 +18,12 @@ from tinyc.ops.arithmetic import Integers
 
 BYTE_VALUES = np.arange(-128, 128, dtype=np.int64)
 SHIFTS = (22, 21, 20, 19)
+# A little more than the real factors: ties go away from zero.
 EXCESSES = (0.0, 2.0**-22, -(2.0**-22), 2.0**-21, 2.0**-20, 2.0**-19)
-NUDGES = range(-48, 49, 16)
+NUDGES = range(-63, 64, 3)
+MARGIN = 2 * 64
+FAR = 2**40
+ROWS, COLUMNS = BYTE_VALUES[:, None], BYTE_VALUES[None, :]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,34 +38,65 @@ class Affine:
 
 @lru_cache(maxsize=256)
 def affine(op: Add | Sub, operands: Operands) -> Affine | None:
-    """An affine form that, clamped, equals the operator on every pair of inputs; None where none was found.
-
-    The forms tried differ in their fractional bits.  Given the factors, each pair of inputs bounds the offset from both
-    sides (from one where the output is clamped); any offset within all the bounds is exact.
-    """
-    expected = every_pair(op, operands)
-    least, most = activation_range(op.activation, operands.output)
+    """An affine form that, clamped, equals the operator on every pair of inputs; None where none was found."""
+    pairs = _Pairs(every_pair(op, operands), *activation_range(op.activation, operands.output))
     for shift in SHIFTS:
-        for factors in _factors(op, operands, shift):
-            left, right = ((factor * (BYTE_VALUES << 8)) >> 16 for factor in factors)
-            products = left[:, None] + right[None, :]
-            lowest = np.where(expected > least, (expected << shift) - products, -(2**40)).max()
-            highest = np.where(expected < most, ((expected + 1) << shift) - 1 - products, 2**40).min()
-            offset = int(np.clip((lowest + highest) // 2, -(2**30), 2**30))
-            if lowest <= offset <= highest and np.abs(products).max() + abs(offset) < 2**31:
-                return Affine(factor_0=factors[0], factor_1=factors[1], offset=offset, shift=shift)
+        a, b = _real_factors(op, operands, shift)
+        for excess in EXCESSES:
+            form = pairs.form(round(a * (1 + excess)), round(b * (1 + excess)), shift)
+            if form is not None:
+                return form
+    for shift in SHIFTS:
+        a, b = (round(factor) for factor in _real_factors(op, operands, shift))
+        tight = pairs.tight(a, b, shift)
+        for i, j in product(NUDGES, NUDGES):
+            if tight.form(a + i, b + j, shift) is not None and (form := pairs.form(a + i, b + j, shift)) is not None:
+                return form
     return None
 
 
-def _factors(op: Add | Sub, operands: Operands, shift: int) -> Iterator[tuple[int, int]]:
-    """The real factors with `shift` fractional bits: as they are, a little larger (ties go away from zero), nudged."""
+def _real_factors(op: Add | Sub, operands: Operands, shift: int) -> tuple[float, float]:
     a, b, output = operands.input(0), operands.input(1), operands.output
-    sign = -1 if isinstance(op, Sub) else 1
     unit = 2.0 ** (shift + 8) / output.scale
-    left, right = a.scale * unit, sign * b.scale * unit
-    tried = [(round(left * (1 + excess)), round(right * (1 + excess))) for excess in EXCESSES]
-    tried += [(round(left) + i, round(right) + j) for i, j in product(NUDGES, NUDGES)]
-    yield from (factors for factors in tried if max(map(abs, factors)) < 2**31)
+    return a.scale * unit, b.scale * unit * (-1 if isinstance(op, Sub) else 1)
+
+
+class _Pairs:
+    """Pairs of inputs and the output of each, `expected`; what is `least` or `most` may be any value beyond too.
+
+    Given the factors, each pair bounds the offset from both sides (from one where the output is clamped): any offset within
+    all the bounds is exact.
+    """
+
+    def __init__(self, expected: Integers, least: int, most: int, a: Integers = ROWS, b: Integers = COLUMNS) -> None:
+        self.expected, self.least, self.most, self.a, self.b = expected, least, most, a, b
+
+    def form(self, factor_0: int, factor_1: int, shift: int) -> Affine | None:
+        """The form with these factors, if some offset makes it exact and nothing overflows."""
+        if max(abs(factor_0), abs(factor_1)) >= 2**31:
+            return None
+        products = self._products(factor_0, factor_1)
+        lows, highs = self._bounds(products, shift)
+        lowest, highest = int(lows.max()), int(highs.min())
+        offset = min(max((lowest + highest) // 2, -(2**30)), 2**30)
+        if not lowest <= offset <= highest or int(np.abs(products).max()) + abs(offset) >= 2**31:
+            return None
+        return Affine(factor_0=factor_0, factor_1=factor_1, offset=offset, shift=shift)
+
+    def tight(self, factor_0: int, factor_1: int, shift: int) -> _Pairs:
+        """The pairs that decide whether factors near these have an exact form."""
+        lows, highs = self._bounds(self._products(factor_0, factor_1), shift)
+        near = (lows > lows.max() - MARGIN) | (highs < highs.min() + MARGIN)
+        a, b = np.broadcast_arrays(self.a, self.b)
+        return _Pairs(self.expected[near], self.least, self.most, a[near], b[near])
+
+    def _products(self, factor_0: int, factor_1: int) -> Integers:
+        return np.asarray(((factor_0 * (self.a << 8)) >> 16) + ((factor_1 * (self.b << 8)) >> 16))
+
+    def _bounds(self, products: Integers, shift: int) -> tuple[Integers, Integers]:
+        lows = np.where(self.expected > self.least, (self.expected << shift) - products, -FAR)
+        highs = np.where(self.expected < self.most, ((self.expected + 1) << shift) - 1 - products, FAR)
+        return lows, highs
 
 
 def every_pair(op: Add | Sub, operands: Operands) -> Integers:

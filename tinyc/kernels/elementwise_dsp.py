@@ -45,7 +45,7 @@ def _bind_affine(op: Op, operands: Operands, strides: Strides) -> Bound:
 
 def _affine_cost(op: Op, operands: Operands) -> int:
     rows, columns, channels = operands.output.hwc
-    return 6 * rows * columns * channels + 20 * rows
+    return 7 * rows * columns * channels + 20 * rows
 
 
 # --- products on Armv7E-M -----------------------------------------------------------------------------------------------
