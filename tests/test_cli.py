@@ -186,6 +186,32 @@ def test_boards_ops_and_doctor(tinyc: Tinyc) -> None:
     assert "arm-none-eabi-gcc" in out
 
 
+def test_doctor_says_what_is_missing_and_how_to_get_it(tinyc: Tinyc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TINYC_QEMU", "/nope")
+    code, out, _ = tinyc("doctor")
+    assert code == 5
+    assert re.search(r"^qemu-system-arm +- .* missing: apt-get install qemu-system-arm$", out, re.MULTILINE)
+
+
+def test_progress_is_for_terminals_and_for_what_takes_long(
+    tinyc: Tinyc, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("validate", digits, "--board", "host", "--samples", "1")
+    monkeypatch.setattr(cli, "QUIET_SECONDS", 0.0)
+    assert tinyc(*command)[2] == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "building" in tinyc(*command)[2]
+    monkeypatch.setattr(cli, "QUIET_SECONDS", 1000.0)
+    assert "building" not in tinyc(*command)[2]
+
+
+@pytest.mark.parametrize("option", [("--optimize", "size"), ("--schedule", "layers"), ("--schedule", "stream")])
+def test_every_way_to_compile_is_equal(tinyc: Tinyc, digits: Path, option: tuple[str, str], arm_tools: None) -> None:
+    code, out, err = tinyc("validate", digits, "--board", "stm32f407", "--samples", "1", "--json", "-", *option)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["check"]["mismatches"] == 0
+
+
 @pytest.mark.parametrize("command", ["deploy", "analyze", "compile", "validate", "boards", "ops", "doctor"])
 def test_every_command_explains_itself(tinyc: Tinyc, command: str) -> None:
     code, out, _ = tinyc(command, "--help")
