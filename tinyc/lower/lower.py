@@ -16,6 +16,8 @@ from tinyc.lower.program import Constant, Demand, Layer, Loop, Port, Program, Re
 from tinyc.plan import Direction, Group, Mode, Plan, Step, View
 
 ARENA_ALIGN = 16
+PUSHED_ROW = "pushed"
+"""The C parameter that points to the row that the caller pushes."""
 
 
 def lower(plan: Plan, *, model_name: str, sha256: str, share: bool = False) -> Program:
@@ -91,6 +93,7 @@ def _group(plan: Plan, pool: _Pool, number: int, group: Group, shared: frozenset
         ),
         sinks=group.sinks,
         descending=group.direction is Direction.DESCENDING,
+        state_offset=None if group.state is None else plan.placement.offsets[group.state],
     )
 
 
@@ -125,6 +128,7 @@ def _loop(plan: Plan, pool: _Pool, group: Group, index: int, shared: bool) -> Lo
         pixel_stride=step.output.pixel_stride,
         scratch_offset=plan.placement.offsets[group.scratch] if group.scratch and step.scratch_bytes else None,
         ring=_ring(plan, group, step.output.root, layer.rows),
+        pushed=step.pushed,
     )
 
 
@@ -201,6 +205,8 @@ def _pixel_stride(tensor: Tensor, view: View | None) -> int:
 def _source(plan: Plan, pool: _Pool, group: Group, step: Step, position: int, view: View | None) -> Source:
     tensor = step.operands.input(position)
     rows, columns, channels = tensor.hwc
+    if step.pushed:
+        return Source(offset=0, symbol=PUSHED_ROW, row_stride=0, rows=rows, count=1)
     symbol = pool.constant_input(tensor) if view is None else None
     offset = 0 if view is None else plan.offset(view)
     row_stride = columns * channels * tensor.dtype.bytes if view is None else view.row_stride
@@ -226,5 +232,9 @@ def _source(plan: Plan, pool: _Pool, group: Group, step: Step, position: int, vi
 
 
 def _port(plan: Plan, name: str) -> Port:
+    for step in plan.steps:
+        if step.pushed and name in plan.graph.inputs:
+            tensor = plan.graph.tensors[name]
+            return Port(name=name, tensor=tensor, offset=None, rows=step.operands.output.hwc[0])
     view = plan.views[name]
     return Port(name=name, tensor=plan.graph.tensors[name], offset=plan.offset(view))

@@ -14,11 +14,19 @@ from tinyc.plan.regions import walk_order
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
-    """An input or an output: `tensor` lies contiguously at `offset` of the arena; `name` is the model's own."""
+    """An input or an output: `tensor` lies contiguously at `offset` of the arena; `name` is the model's own.
+
+    `offset` is None for an input that is pushed row by row, `rows` at a time one.
+    """
 
     name: str
     tensor: Tensor
-    offset: int
+    offset: int | None
+    rows: int = 1
+
+    @property
+    def row_bytes(self) -> int:
+        return self.tensor.bytes // self.rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +140,8 @@ class Loop:
     """The output's rows that are kept, as in `Source`."""
     demands: tuple[Demand, ...] = ()
     """Within a region: what must have been made before a row of this layer."""
+    pushed: bool = False
+    """Whether each row is one that the caller pushes."""
     resume: int | None = None
     """Within a region: the position of the only loop that demands this one's rows, None where several do."""
 
@@ -160,6 +170,8 @@ class RegionLoop:
     loops: tuple[Loop, ...]
     sinks: tuple[int, ...]
     descending: bool
+    state_offset: int | None = None
+    """Where the region keeps its counters between two pushed rows; None: it runs through."""
 
     @property
     def pointers(self) -> int:
@@ -210,6 +222,11 @@ class Program:
     @property
     def regions(self) -> tuple[RegionLoop, ...]:
         return tuple(group for group in self.groups if isinstance(group, RegionLoop))
+
+    @property
+    def pushed(self) -> RegionLoop | None:
+        """The region that takes the input row by row."""
+        return next((region for region in self.regions if region.state_offset is not None), None)
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -15,6 +15,7 @@ from tinyc.ops.conv2d import Conv2D
 from tinyc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyc.ops.dequantize import Dequantize
 from tinyc.ops.fully_connected import FullyConnected
+from tinyc.ops.input_rows import InputRows
 from tinyc.ops.logistic import Logistic
 from tinyc.ops.lut import Lut
 from tinyc.ops.max_pool2d import MaxPool2D
@@ -42,6 +43,7 @@ ALL: tuple[type[Op], ...] = (
     DepthwiseConv2D,
     Dequantize,
     FullyConnected,
+    InputRows,
     Logistic,
     Lut,
     MaxPool2D,
@@ -74,6 +76,7 @@ __all__ = [
     "DepthwiseConv2D",
     "Dequantize",
     "FullyConnected",
+    "InputRows",
     "Logistic",
     "Lut",
     "MaxPool2D",

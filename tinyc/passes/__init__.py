@@ -15,12 +15,13 @@ from tinyc.passes.expand_pack import expand_pack
 from tinyc.passes.fold_clamp import fold_clamp
 from tinyc.passes.fold_constants import fold_constants
 from tinyc.passes.fold_pad import fold_pad
+from tinyc.passes.input_by_rows import input_by_rows
 from tinyc.passes.quantized_boundary import quantized_boundary
 from tinyc.passes.sum_by_rows import sum_by_rows
 from tinyc.passes.tabulate import tabulate
 from tinyc.passes.transpose_to_reshape import transpose_to_reshape
 
-__all__ = ["ALL", "quantized_boundary", "rewrite"]
+__all__ = ["ALL", "input_by_rows", "quantized_boundary", "rewrite"]
 
 Pass = Callable[[Graph], Graph]
 

@@ -180,7 +180,7 @@ def _simulated(
             dying=dying,
             outer=outer,
         )
-        for descending in ((False,) if kept_rows(chosen) else (False, True))
+        for descending in ((False,) if any(step.upward_only for step in chosen) else (False, True))
     ]
     rings = {root: min(max(w.rings[root] for w in walks), graph.tensors[root].hwc[0]) for root in inner}
     return Region(

@@ -10,13 +10,17 @@ from tinyc.errors import ModelError
 from tinyc.ir import Graph, Op, Operands, Operation, Tensor
 from tinyc.kernels.catalogue import select
 from tinyc.kernels.contract import Extent, Isa, Kernel
-from tinyc.ops import Concatenation, Reshape
+from tinyc.ops import Concatenation, InputRows, Reshape
 from tinyc.plan.candidates import Region, kept_rows
 from tinyc.plan.place import Overlap, Placement, Problem, place
-from tinyc.plan.problem import group_ticks, make_problem, scratch_name
+from tinyc.plan.problem import STATE, group_ticks, make_problem, scratch_name
 from tinyc.plan.search import Partition, layers, least_memory
 from tinyc.plan.step import Step
 from tinyc.plan.views import View, assign_views, whole
+
+
+NO_KERNEL = (Concatenation, InputRows, Reshape)
+"""Operators that become views or copies."""
 
 
 class Mode(Enum):
@@ -49,10 +53,12 @@ class Group:
     reads: tuple[tuple[int, ...], ...] = ()
     rings: Mapping[str, int] = field(default_factory=dict)
     scratch: str | None = None
+    state: str | None = None
+    """The buffer of a region that takes the input row by row: how many rows each step has made."""
 
     @property
     def is_region(self) -> bool:
-        return len(self.steps) > 1
+        return bool(self.reads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +89,7 @@ class Plan:
 
     @property
     def regions(self) -> int:
-        return sum(group.is_region for group in self.groups)
+        return sum(len(group.steps) > 1 for group in self.groups)
 
 
 def make_plan(graph: Graph, *, isas: tuple[Isa, ...], schedule: str = "auto", effort: float = 2.0) -> Plan:
@@ -91,10 +97,10 @@ def make_plan(graph: Graph, *, isas: tuple[Isa, ...], schedule: str = "auto", ef
 
     `schedule` is layers (each step by itself), stream or auto (regions where they save memory).
     """
-    kernels = {o.name: _kernel(graph, o, isas) for o in graph.operations if not isinstance(o.op, Concatenation | Reshape)}
+    kernels = {o.name: _kernel(graph, o, isas) for o in graph.operations if not isinstance(o.op, NO_KERNEL)}
     views = assign_views(graph, kernels)
     steps = _steps(graph, kernels, views, isas)
-    partitions = [layers(steps)]
+    partitions = [layers(graph, steps)]
     if schedule != "layers":
         partitions.append(least_memory(graph, steps))
     plans = [_placed(graph, steps, views, partition, effort) for partition in partitions]
@@ -161,6 +167,8 @@ def _steps(
         operands = graph.operands(operation)
         if isinstance(operation.op, Concatenation):
             steps += _concatenation_steps(operation, operation.op, operands, views, isas)
+        elif isinstance(operation.op, InputRows):
+            steps.append(_pushed_step(operation, operation.op, operands, views, isas))
         elif isinstance(operation.op, Reshape):
             steps += _reshape_steps(operation, operands, views, isas)
         else:
@@ -229,6 +237,16 @@ def _piece_view(operation: Operation, output: Tensor, place: View, axis: int, in
     return replace(place, offset=place.offset + index * rows * place.row_stride)
 
 
+def _pushed_step(
+    operation: Operation, op: InputRows, operands: Operands, views: Mapping[str, View], isas: tuple[Isa, ...]
+) -> Step:
+    """A copy of each row that the caller pushes; what it copies from is not in the arena."""
+    pair = Operands(inputs=(replace(operands.input(0), shape=op.shape),), outputs=operands.outputs)
+    copy = Reshape(shape=op.shape)
+    step = _step(operation, copy, pair, select(copy, pair, isas), views, views[operands.output.name])
+    return replace(step, inputs=(None,), pushed=True)
+
+
 def _reshape_steps(
     operation: Operation, operands: Operands, views: Mapping[str, View], isas: tuple[Isa, ...]
 ) -> list[Step]:
@@ -258,6 +276,7 @@ def _group(
             reads=part.reads,
             rings=part.rings,
             scratch=scratch_used,
+            state=STATE if any(step.pushed for step in steps[part.start : part.end]) else None,
         )
     step = steps[part]
     if step.kernel.extent is Extent.WHOLE:

@@ -11,8 +11,12 @@ from tinyc.ir import Graph
 from tinyc.plan.candidates import Lifetime, Region
 from tinyc.plan.overlap import Distance
 from tinyc.plan.place import Buffer, Overlap, Problem
-from tinyc.plan.search import Partition, pinned_lifetimes, pinned_roots, single_distances
+from tinyc.plan.search import Partition, pinned_lifetimes, pinned_roots, single_distances, state_bytes
 from tinyc.plan.step import Step
+
+
+STATE = ":state"
+"""The buffer in which a region that takes the input row by row keeps its counters from push to push."""
 
 
 def scratch_name(group: int) -> str:
@@ -85,7 +89,9 @@ def _buffer(
 
 def _scratch(steps: Sequence[Step], number: int, part: Region | int, starts: Sequence[int]) -> list[Buffer]:
     chosen = steps[part.start : part.end] if isinstance(part, Region) else steps[part : part + 1]
+    ticks = {"first": starts[number], "last": starts[number + 1] - 1}
     size = max(step.scratch_bytes for step in chosen)
-    if not size:
-        return []
-    return [Buffer(name=scratch_name(number), bytes=size, first=starts[number], last=starts[number + 1] - 1)]
+    buffers = [Buffer(name=scratch_name(number), bytes=size, **ticks)] if size else []
+    if any(step.pushed for step in chosen):
+        buffers.append(Buffer(name=STATE, bytes=state_bytes(len(chosen)), **ticks))
+    return buffers

@@ -18,9 +18,15 @@ Partition = tuple[Region | int, ...]
 """The groups of a plan in order: a region, or the index of a step that runs by itself."""
 
 
-def layers(steps: Sequence[Step]) -> Partition:
+def layers(graph: Graph, steps: Sequence[Step]) -> Partition:
     """Every step by itself."""
-    return tuple(range(len(steps)))
+    search = _Search(graph, steps)
+    return tuple(search.group(index, index + 1) for index in range(len(steps)))
+
+
+def state_bytes(steps: int) -> int:
+    """What a region of so many steps must remember between two pushed rows: a counter each."""
+    return 4 * steps
 
 
 def least_memory(graph: Graph, steps: Sequence[Step]) -> Partition:
@@ -77,9 +83,19 @@ class _Search:
         while end > 0:
             entry = work[end]
             assert entry is not None
-            groups.append(entry[1] if end - entry[1] == 1 else self._region(entry[1], end))
+            groups.append(self.group(entry[1], end))
             end = entry[1]
         return tuple(reversed(groups))
+
+    def group(self, start: int, end: int) -> Region | int:
+        """Steps [start, end): a region, which a step whose rows are pushed always is, or the one step."""
+        if end - start > 1:
+            return self._region(start, end)
+        if not self.steps[start].pushed:
+            return start
+        region = make_region(self.graph, self.steps, self.alive, self.pinned, start, end)
+        assert region is not None, "a pushed row is copied, which every region can"
+        return region
 
     def _region(self, start: int, end: int) -> Region:
         entry = self.regions[start, end]
@@ -137,8 +153,10 @@ class _Search:
             for life in self.alive.values()
             if life.first < region.end and life.last >= region.start and life.root not in region.rings
         }
-        scratch = max(step.scratch_bytes for step in self.steps[region.start : region.end])
-        rings = sum(region.ring_bytes.values()) + scratch
+        chosen = self.steps[region.start : region.end]
+        rings = sum(region.ring_bytes.values()) + max(step.scratch_bytes for step in chosen)
+        if any(step.pushed for step in chosen):
+            rings += state_bytes(len(chosen))
         targets = {target for _, target in region.distances}
         if len(targets) != 1:
             return sum(touched.values()) + rings

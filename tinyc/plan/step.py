@@ -21,6 +21,13 @@ class Step:
     inputs: tuple[View | None, ...]
     output: View
     source_index: int = -1
+    pushed: bool = False
+    """Whether its rows come from the caller, one at a time."""
+
+    @property
+    def upward_only(self) -> bool:
+        """Whether its rows can only be made from the first to the last."""
+        return self.pushed or self.op.kept_rows is not None
 
     @property
     def scratch_bytes(self) -> int:

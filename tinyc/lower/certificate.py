@@ -1,0 +1,245 @@
+"""A Program's certificate: everything that must be true of the plan, so that `tinyc check` can replay it without the planner.
+
+Three parts that must agree: what the model means (tensors, layers, the rows that each output row needs), what the firmware does (the
+loops and addresses that `emit` prints), and what the planner claims (buffers, live ranges, the lower bound).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tinyc.ir import Operation, Tensor, Window
+from tinyc.kernels.contract import Extent, PaddingRows
+from tinyc.lower.program import Demand, Layer, Loop, Port, Program, RegionLoop, Source
+from tinyc.ops import Concatenation, Reshape
+from tinyc.plan import Mode, Step, View
+from tinyc.plan.place import lower_bound
+from tinyc.plan.problem import scratch_name
+
+FORMAT = "tinyc certificate"
+VERSION = 1
+ARENA = "arena"
+MODES = {Mode.ROWS: "rows", Mode.LONG_ROW: "long row", Mode.WHOLE: "whole"}
+EXTENTS = {Extent.ROW: "row", Extent.LONG_ROW: "long row", Extent.WHOLE: "whole"}
+PADDING_ROWS = {PaddingRows.ABSENT: "null pointer", PaddingRows.ZERO_POINT: "zero points"}
+Document = dict[str, Any]
+
+
+def certificate_text(program: Program) -> str:
+    """The certificate as JSON text: the same bytes for the same program."""
+    return json.dumps(certificate(program), indent=1) + "\n"
+
+
+def certificate(program: Program) -> Document:
+    """The certificate as JSON values, keys in a fixed order."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": {"name": program.model_name, "sha256": program.sha256},
+        "banks": [{"name": ARENA, "bytes": program.arena_bytes, "align": program.arena_align}],
+        "claims": _claims(program),
+        "inputs": [_port(port) for port in program.inputs],
+        "outputs": [_port(port) for port in program.outputs],
+        "tensors": [_tensor(tensor, made_by) for tensor, made_by in _tensors(program)],
+        "constants": list(_constants(program)),
+        "buffers": _buffers(program),
+        "overlaps": [
+            {
+                "source": overlap.source,
+                "target": overlap.target,
+                "ascending": overlap.distance.ascending,
+                "descending": overlap.distance.descending,
+            }
+            for overlap in program.plan.problem.overlaps
+        ],
+        "layers": [_layer(program, layer) for layer in program.layers],
+        "schedule": [_group(program, number, group) for number, group in enumerate(program.groups)],
+    }
+
+
+def _claims(program: Program) -> Document:
+    """What the planner says of its plan; the bound comes from the fullest tick, or from the solver's proof."""
+    placement = program.plan.placement
+    bound = lower_bound(program.plan.problem)
+    return {
+        "placement_bytes": placement.bytes,
+        "lower_bound_bytes": placement.lower_bound,
+        "lower_bound_from": "live buffers" if placement.lower_bound == bound else "solver",
+        "placement_optimal": placement.optimal,
+        "search_exhaustive": False,
+        "recomputed_rows": 0,
+    }
+
+
+def _port(port: Port) -> Document:
+    return {"tensor": port.name, "offset": port.offset}
+
+
+def _tensor(tensor: Tensor, made_by: str | Document) -> Document:
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "element_bytes": tensor.dtype.bytes,
+        "made_by": made_by,
+    }
+
+
+def _tensors(program: Program) -> Iterator[tuple[Tensor, str | Document]]:
+    """Every activation, in an order in which they can be made; reshapes and concatenations that no layer copies are the same values."""
+    graph = program.plan.graph
+    made = {step.operands.output.name: step for step in program.plan.steps}
+    for name in graph.inputs:
+        yield graph.tensors[name], "input"
+    for operation in graph.operations:
+        output = graph.tensors[operation.outputs[0]]
+        if output.name in made:
+            yield output, "layer"
+        elif isinstance(operation.op, Reshape) and operation.inputs[0] is not None:
+            yield output, {"reshape": operation.inputs[0]}
+        elif isinstance(operation.op, Concatenation):
+            yield from _concatenated(operation, operation.op.axis, output, made)
+        else:
+            raise AssertionError(f"no layer makes {output.name}")
+
+
+def _concatenated(
+    operation: Operation, axis: int, output: Tensor, made: Mapping[str, Step]
+) -> Iterator[tuple[Tensor, str | Document]]:
+    """The copies that layers make of some pieces, then the whole."""
+    pieces = []
+    for number, name in enumerate(operation.inputs):
+        copied = made.get(f"{output.name}:{number}")
+        pieces.append(name if copied is None else copied.operands.output.name)
+        if copied is not None:
+            yield copied.operands.output, "layer"
+    yield output, {"concatenation": pieces, "axis": axis % len(output.shape)}
+
+
+def _constants(program: Program) -> Iterator[Document]:
+    """The arrays that row pointers may point to; `fill` where every byte has one value, as in a row of padding."""
+    sources = [source for loop in program.loops for source in loop.sources]
+    used = {symbol for source in sources for symbol in (source.symbol, source.padding) if symbol is not None}
+    for constant in program.constants:
+        if constant.symbol in used:
+            stored = constant.data.tobytes()
+            fill = constant.data.reshape(-1)[0].item() if len(set(stored)) == 1 else None
+            yield {"symbol": constant.symbol, "bytes": len(stored), "fill": fill}
+
+
+def _buffers(program: Program) -> list[Document]:
+    """Every buffer with the first and the last tick of its life: a layer by itself takes a tick, a region one a call."""
+    offsets = program.plan.placement.offsets
+    return [
+        {"name": b.name, "bank": ARENA, "offset": offsets[b.name], "bytes": b.bytes, "first": b.first, "last": b.last}
+        for b in program.plan.problem.buffers
+    ]
+
+
+def _layer(program: Program, layer: Layer) -> Document:
+    """What one call of the layer's kernel reads and writes, whatever the schedule."""
+    step, kernel = program.plan.steps[layer.index], layer.kernel
+    return {
+        "index": layer.index,
+        "name": layer.name,
+        "op": layer.op,
+        "kernel": kernel.name,
+        "extent": EXTENTS[kernel.extent],
+        "in_place": kernel.in_place,
+        "padding_rows": PADDING_ROWS[kernel.padding_rows],
+        "over_read": kernel.over_read,
+        "scratch_bytes": layer.scratch_bytes,
+        "output": _seen(layer.tensor),
+        "reads": [
+            _read(step, position, loop_source)
+            for position, loop_source in zip(step.activations, program.loops[layer.index].sources, strict=True)
+        ],
+    }
+
+
+def _seen(tensor: Tensor) -> Document:
+    """A tensor as a kernel sees it."""
+    rows, columns, channels = tensor.hwc
+    return {"tensor": tensor.name, "rows": rows, "columns": columns, "pixel_bytes": channels * tensor.dtype.bytes}
+
+
+def _read(step: Step, position: int, source: Source) -> Document:
+    tensor = step.operands.input(position)
+    rule = step.op.row_rule(step.operands, position)
+    by_rows = isinstance(rule, Window) and step.kernel.extent is not Extent.WHOLE
+    return {
+        **_seen(tensor),
+        "tensor": None if tensor.is_constant else tensor.name,
+        "constant": source.symbol,
+        "zero_point": tensor.zero_point if tensor.quantization is not None and tensor.quantization.axis is None else None,
+        "window": _window(rule) if isinstance(rule, Window) and by_rows else "whole",
+    }
+
+
+def _window(rule: Window) -> Document:
+    return {"a": rule.a, "lo_offset": rule.lo_offset, "hi_offset": rule.hi_offset, "c": rule.c}
+
+
+def _group(program: Program, number: int, group: Loop | RegionLoop) -> Document:
+    if isinstance(group, Loop):
+        return {"sinks": [0], "direction": _direction(group), "loops": [_loop(program, number, group)]}
+    return {
+        "sinks": list(group.sinks),
+        "direction": _direction(group),
+        "loops": [_loop(program, number, loop) for loop in group.loops],
+    }
+
+
+def _direction(group: Loop | RegionLoop) -> str:
+    return "descending" if group.descending else "ascending"
+
+
+def _loop(program: Program, number: int, loop: Loop) -> Document:
+    """The loop form: what the generated C does, as it is printed."""
+    step = program.plan.steps[loop.layer.index]
+    scratch = {"buffer": scratch_name(number), "offset": loop.scratch_offset}
+    return {
+        "layer": loop.layer.index,
+        "mode": MODES[loop.mode],
+        "output": {
+            "buffer": step.output.root,
+            "offset": loop.offset,
+            "row_stride": loop.row_stride,
+            "pixel_stride": loop.pixel_stride,
+            "ring": loop.ring,
+        },
+        "scratch": None if loop.scratch_offset is None else scratch,
+        "sources": [_source(source, view, step, p) for p, (source, view) in enumerate(zip(loop.sources, step.inputs, strict=True))],
+        "demands": [_demand(demand) for demand in loop.demands],
+        "resume": loop.resume,
+    }
+
+
+def _source(source: Source, view: View | None, step: Step, position: int) -> Document:
+    """The pointers of one input: pointer k of row r is row floor((a*r + lo_offset) / c) + k, or `padding` outside [0, rows)."""
+    tensor = step.operands.input(step.activations[position])
+    return {
+        "buffer": None if view is None else view.root,
+        "constant": source.symbol,
+        "offset": source.offset,
+        "row_stride": source.row_stride,
+        "pixel_stride": tensor.hwc[2] * tensor.dtype.bytes if view is None else view.pixel_stride,
+        "rows": source.rows,
+        "ring": source.ring,
+        "a": source.a,
+        "lo_offset": source.lo_offset,
+        "c": source.c,
+        "count": source.count,
+        "padding": source.padding,
+    }
+
+
+def _demand(demand: Demand) -> Document:
+    return {
+        "writers": list(demand.writers),
+        "a": demand.a,
+        "offset": demand.offset,
+        "c": demand.c,
+        "rows": demand.rows,
+    }
