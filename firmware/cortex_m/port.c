@@ -3,6 +3,9 @@
 
 #include "board.h"
 #include "board_config.h"
+#include "memory.h"
+
+#include <string.h>
 
 extern uint8_t __tinyc_arena_start[], __tinyc_arena_end[];
 extern uint32_t __tinyc_stack_start[], __tinyc_stack_end[];
@@ -33,6 +36,13 @@ void port_write(const void *data, size_t bytes)
     while (bytes-- != 0) {
         board_write(*p++);
     }
+}
+
+void port_copy(void *target, uintptr_t source, size_t bytes)
+{
+    memory_unprotect();
+    memcpy(target, (const void *)source, bytes);
+    memory_protect();
 }
 
 uint64_t port_counter(void)

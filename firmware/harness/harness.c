@@ -119,7 +119,7 @@ static void input_at(uint32_t index, uint32_t address)
         return;
     }
     void *target = tinyc_model.input(index);
-    memcpy(target, (const void *)(uintptr_t)address, tinyc_model.input_bytes[index]);
+    port_copy(target, address, tinyc_model.input_bytes[index]);
     frame_send(&f, FRAME_INPUT_AT | FRAME_REPLY, sequence, 4);
     frame_put_u32(&f, crc32_update(0, target, tinyc_model.input_bytes[index]));
 }

@@ -33,6 +33,7 @@ typedef struct {
 void port_describe(port_description *description);
 void port_read(void *data, size_t bytes); /* waits until all bytes have come */
 void port_write(const void *data, size_t bytes);
+void port_copy(void *target, uintptr_t source, size_t bytes); /* from memory that the model has no access to */
 uint64_t port_counter(void);
 void port_measure(int (*run)(void), port_measurement *result);
 

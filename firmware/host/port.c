@@ -71,6 +71,11 @@ void port_write(const void *data, size_t bytes)
     }
 }
 
+void port_copy(void *target, uintptr_t source, size_t bytes)
+{
+    memcpy(target, (const void *)source, bytes);
+}
+
 uint64_t port_counter(void)
 {
     return 0;

@@ -127,7 +127,7 @@ def _compile_model(tree: SourceTree, toolchain: Toolchain, directory: Path, *, f
 def _board_image(tree: SourceTree, board: Board, model: _Model, directory: Path) -> Path:
     """The image for the board itself: firmware.elf and firmware.bin."""
     arena = tree.program.arena_bytes
-    memory = memory_map(board, arena_bytes=arena, static_bytes=model.static_bytes, samples=None)
+    memory = memory_map(board, arena_bytes=arena, static_bytes=model.static_bytes)
     output = directory / "firmware.elf"
     _cross_images(tree, board, board, model, memory, directory, "board", {output: False})
     output.with_suffix(".bin").write_bytes(image(output))
@@ -139,13 +139,11 @@ def _run_images(
 ) -> tuple[Path, Path, MemoryMap]:
     """The plain and the instrumented image for the machine that runs them; at a serial port that is the board itself."""
     if where is Where.SERIAL:
-        machine, placed, samples = board, board, None
+        machine, placed = board, board
     else:
         machine, placed = load(board.stands_in), stand_in_banks(board)
-        assert machine.emulator is not None
-        samples = (machine.emulator.samples_address, machine.emulator.samples_bytes)
     arena = tree.program.arena_bytes
-    memory = memory_map(placed, arena_bytes=arena, static_bytes=model.static_bytes, samples=samples)
+    memory = memory_map(placed, arena_bytes=arena, static_bytes=model.static_bytes)
     folder = directory / "build" / board.name / "run"
     run, probe = folder / "run.elf", folder / "probe.elf"
     _cross_images(tree, board, machine, model, memory, directory, "run", {run: False, probe: True})

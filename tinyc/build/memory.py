@@ -17,6 +17,7 @@ HARNESS_BYTES = 1024
 
 MPU_REGIONS = 8
 PERIPHERALS = (0x4000_0000, 0x2000_0000)
+QEMU_PAGE = 1024
 BANK_SPACING = 0x10_0000
 """Between the banks of a stand-in, so that no overrun of one reaches the next."""
 
@@ -73,8 +74,8 @@ def stand_in_banks(board: Board) -> Board:
     return replace(board, flash=replace(board.flash, address=machine.flash.address), banks=tuple(moved))
 
 
-def memory_map(board: Board, *, arena_bytes: int, static_bytes: int, samples: tuple[int, int] | None) -> MemoryMap:
-    """Lay out one image of `board`; `static_bytes` are the model's own .data and .bss, `samples` extra memory (address, bytes)."""
+def memory_map(board: Board, *, arena_bytes: int, static_bytes: int) -> MemoryMap:
+    """Lay out one image of `board`; `static_bytes` are the model's own .data and .bss."""
     arena_room = room(arena_bytes)
     stack_bank, data_bank, arena_bank = (board.bank(purpose) for purpose in ("stack", "data", "arena"))
     stack = Region(name="stack", access="rw", address=stack_bank.address, bytes=board.stack_bytes)
@@ -99,7 +100,6 @@ def memory_map(board: Board, *, arena_bytes: int, static_bytes: int, samples: tu
         *_cover(flash.address, flash.bytes, READ_ONLY_CODE, "flash: read and execute"),
         *(region for bank in board.banks for region in _bank_regions(bank)),
         *_cover(*PERIPHERALS, DEVICE, "peripherals"),
-        *(_cover(*samples, READ_ONLY_DATA, "samples: read") if samples else []),
     ]
     closed = _close_below(used_end, arena.address, MPU_REGIONS - len(open_regions))
     return MemoryMap(regions=(flash, stack, data, arena), mpu=(*open_regions, *closed), arena_room=arena_room)
@@ -108,7 +108,6 @@ def memory_map(board: Board, *, arena_bytes: int, static_bytes: int, samples: tu
 # MPU_RASR: execute never (bit 28), access (26-24), type (TEX 21-19, S 18, C 17, B 16), disabled subregions (15-8), size (5-1), enable.
 EXECUTE_NEVER = 1 << 28
 READ_ONLY_CODE = 6 << 24 | 0b000_0_1_0 << 16
-READ_ONLY_DATA = EXECUTE_NEVER | 6 << 24 | 0b000_0_1_0 << 16
 READ_WRITE = EXECUTE_NEVER | 3 << 24 | 0b001_0_1_1 << 16
 DEVICE = EXECUTE_NEVER | 3 << 24 | 0b000_0_0_1 << 16
 NO_ACCESS = EXECUTE_NEVER
@@ -132,21 +131,31 @@ def _region(base: int, power: int, disabled: int, attributes: int, comment: str)
 
 
 def _close_below(least: int, arena: int, available: int) -> list[MpuRegion]:
-    """Regions without access from `arena` downwards, exact there, in growing granules; none reaches below `least`."""
+    """Regions without access from `arena` downwards, each as large as it can be; none reaches below `least`.
+
+    The first has no subregions where it lies in a page with the arena: QEMU then checks that page byte for byte, which it does not
+    do for disabled subregions alone.
+    """
     regions: list[MpuRegion] = []
     end = arena
-    power = 8
-    while len(regions) < available and end > least and power <= 28:
-        base = (end - 1) >> power << power
-        granule = 1 << (power - 3)
-        first = max(0, -((base - least) // granule))
-        last = (end - base) // granule
-        if first < last:
-            enabled = ((1 << last) - 1) & ~((1 << first) - 1)
-            text = f"closed: 0x{base + first * granule:08x} to 0x{base + last * granule:08x}"
-            regions.append(_region(base, power, 0xFF & ~enabled, NO_ACCESS, text))
-        if first > 0:
+    if arena % QEMU_PAGE and arena > least:
+        end -= BANK_ALIGNMENT
+        regions.append(_region(end, 5, 0, NO_ACCESS, f"closed: 0x{end:08x} to 0x{arena:08x}"))
+    while len(regions) < available:
+        powers = [power for power in range(8, 29) if end % (1 << (power - 3)) == 0]
+        start, power = min((_closed_start(least, end, power), power) for power in powers)
+        if start >= end:
             break
-        end = base
-        power += 3
+        granule = 1 << (power - 3)
+        base = (end - 1) >> power << power
+        enabled = (1 << ((end - base) // granule)) - (1 << ((start - base) // granule))
+        text = f"closed: 0x{start:08x} to 0x{end:08x}"
+        regions.append(_region(base, power, 0xFF & ~enabled, NO_ACCESS, text))
+        end = start
     return regions
+
+
+def _closed_start(least: int, end: int, power: int) -> int:
+    """Where the closed part of the region of 2^power bytes that holds `end - 1` starts."""
+    granule = 1 << (power - 3)
+    return max((end - 1) >> power << power, -(-least // granule) * granule)

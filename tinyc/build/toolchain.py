@@ -112,5 +112,5 @@ def _run(command: Sequence[str], tool: str, what: str) -> None:
     if overflow:
         raise DoesNotFit(f"{what} needs {int(overflow.group(2)):,} B more of {overflow.group(1)} than the board has.")
     lines = result.stderr.splitlines() or ["no message"]
-    first = next((line for line in lines if "error" in line), lines[0])
+    first = next((line for line in lines if "error:" in line), lines[0])
     raise ToolMissing(f"{tool} failed on {what}: {first.strip()}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
+import signal
 import subprocess
 import threading
 import time
@@ -37,7 +39,12 @@ class PipeStream:
         self._name = name
         try:
             self._process = subprocess.Popen(
-                list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
             )
         except OSError as error:
             raise ToolMissing(f"{name} does not start: {error.strerror}.") from error
@@ -77,7 +84,8 @@ class PipeStream:
         return data
 
     def close(self) -> None:
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # and whatever it has started
         self._process.wait()
         self._drain.join()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):

@@ -1,0 +1,99 @@
+"""The memory map: nothing overlaps, the arena ends with its bank, and the MPU opens what it should and nothing else."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyc.board import load
+from tinyc.build.memory import MPU_REGIONS, MemoryMap, MpuRegion, memory_map, stand_in_banks
+from tinyc.errors import DoesNotFit
+
+BOARDS = ("stm32f746", "stm32f407", "nrf52840", "mps2_an386", "mps2_an500")
+NONE, READ, READ_WRITE = 0, 6, 3
+
+
+def access(memory: MemoryMap, address: int) -> tuple[int, bool]:
+    """What Armv7-M lets a privileged program do at an address: (AP field, may execute).  The last matching region rules."""
+    found = (NONE, False)
+    for region in memory.mpu:
+        if matches(region, address):
+            found = (region.attributes >> 24 & 7, not region.attributes >> 28 & 1)
+    return found
+
+
+def matches(region: MpuRegion, address: int) -> bool:
+    power = (region.attributes >> 1 & 31) + 1
+    assert region.base % (1 << power) == 0, "a region is aligned to its size"
+    assert power >= 5 and (power >= 8 or not region.attributes >> 8 & 0xFF), "small regions have no subregions"
+    if not region.attributes & 1 or not region.base <= address < region.base + (1 << power):
+        return False
+    return power < 8 or not region.attributes >> (8 + ((address - region.base) >> (power - 3))) & 1
+
+
+@given(
+    name=st.sampled_from(BOARDS),
+    own=st.booleans(),
+    arena=st.integers(1, 118 * 1024),
+    static=st.integers(0, 500),
+)
+def test_the_map_is_exact(name: str, own: bool, arena: int, static: int) -> None:
+    board = load(name) if own else stand_in_banks(load(name))
+    memory = memory_map(board, arena_bytes=arena, static_bytes=static)
+    assert len(memory.mpu) <= MPU_REGIONS
+    flash, stack, data, area = (memory.region(word) for word in ("flash", "stack", "data", "arena"))
+    bank = board.bank("arena")
+    assert area.end == bank.end and arena <= area.bytes < arena + 32
+    assert stack.address == board.bank("stack").address and stack.bytes == board.stack_bytes
+    assert data.bytes >= 1024 + static
+    ordered = sorted((stack, data, area), key=lambda region: region.address)
+    assert all(below.end <= above.address for below, above in pairwise(ordered))
+    for region in (stack, data, area):
+        assert access(memory, region.address) == access(memory, region.end - 1) == (READ_WRITE, False)
+    assert access(memory, flash.address) == access(memory, flash.end - 1) == (READ, True)
+    assert access(memory, area.end) == (NONE, False)
+    assert access(memory, stack.address - 1) in (
+        (NONE, False),
+        (READ, True) if stack.address == flash.end else (NONE, False),
+    )
+    below = max([bank.address, *(region.end for region in (stack, data) if bank.address <= region.address < bank.end)])
+    if below < area.address:
+        assert access(memory, area.address - 1) == (NONE, False)
+    for bank in board.banks:
+        assert access(memory, bank.end) == (NONE, False)
+    for address in range(below, area.address, 4096):
+        assert access(memory, address)[0] in (NONE, READ_WRITE)
+
+
+@given(arena=st.integers(1, 300 * 1024))
+def test_sixteen_kilobytes_below_the_arena_are_closed(arena: int) -> None:
+    memory = memory_map(stand_in_banks(load("stm32f746")), arena_bytes=arena, static_bytes=0)
+    area, data = memory.region("arena"), memory.region("data")
+    for address in range(max(data.end + 2048, area.address - 16 * 1024), area.address, 32):
+        assert access(memory, address) == (NONE, False), hex(address)
+
+
+@given(arena=st.integers(1, 120 * 1024))
+def test_two_banks_leave_fewer_regions_to_close_with(arena: int) -> None:
+    memory = memory_map(stand_in_banks(load("stm32f407")), arena_bytes=arena, static_bytes=0)
+    area = memory.region("arena")
+    for address in range(max(0x2000_0000 + 256, area.address - 2048), area.address, 32):
+        assert access(memory, address) == (NONE, False), hex(address)
+
+
+def test_banks_of_a_stand_in_keep_their_sizes() -> None:
+    board, moved = load("stm32f407"), stand_in_banks(load("stm32f407"))
+    assert [bank.bytes for bank in moved.banks] == [bank.bytes for bank in board.banks]
+    assert [bank.address for bank in moved.banks] == [0x2000_0000, 0x2010_0000]
+    assert (moved.flash.address, moved.flash.bytes) == (0, board.flash.bytes)
+
+
+def test_an_arena_that_does_not_fit() -> None:
+    with pytest.raises(DoesNotFit) as error:
+        memory_map(load("stm32f746"), arena_bytes=320 * 1024, static_bytes=0)
+    assert str(error.value) == (
+        "stm32f746: the arena needs 327,680 B of sram, which has 322,560 B beside the stack and the harness (5,120 B too few)."
+    )
