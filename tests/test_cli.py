@@ -199,7 +199,8 @@ def test_progress_is_for_terminals_and_for_what_takes_long(
     command = ("validate", digits, "--board", "host", "--samples", "1")
     monkeypatch.setattr(cli, "QUIET_SECONDS", 0.0)
     assert tinyc(*command)[2] == ""
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert "building" in tinyc(*command)[2]
     monkeypatch.setattr(cli, "QUIET_SECONDS", 1000.0)
     assert "building" not in tinyc(*command)[2]

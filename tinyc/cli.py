@@ -349,11 +349,10 @@ def _show(*parts: RenderableType) -> None:
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """A status line on a terminal's stderr, from the time the command has taken two seconds; elsewhere silence."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield lambda message: None
         return
-    status = console.status("starting")
+    status = Console(stderr=True).status("starting")
     timer = Timer(QUIET_SECONDS, status.start)
     timer.daemon = True
     timer.start()
