@@ -19,6 +19,8 @@ from tinyc.build import Firmware, Target, build
 from tinyc.errors import TargetFault
 from tinyc.run import RunResult, run
 
+pytestmark = pytest.mark.tools
+
 QEMU = Target.parse("qemu")
 HOST = Target.parse("host")
 

@@ -66,11 +66,13 @@ def build(tree: SourceTree, *, board: Board, target: Target, directory: Path, sa
     """Compile and link everything below `directory`; `sanitize` builds the host's images with ASan and UBSan."""
     if board.is_host and target.where is not Where.HOST:
         target = Target(where=Where.HOST)
+    cross_tools = None if board.is_host else cross_toolchain(board)
+    host_tools = host_toolchain(sanitize=sanitize) if target.where is Where.HOST else None
     _write(tree, directory)
-    cross = None if board.is_host else _compile_model(tree, cross_toolchain(board), directory, folder=board.name)
+    cross = None if cross_tools is None else _compile_model(tree, cross_tools, directory, folder=board.name)
     own = None if cross is None else _board_image(tree, board, cross, directory)
-    if target.where is Where.HOST:
-        host = _compile_model(tree, host_toolchain(sanitize=sanitize), directory, folder="host")
+    if host_tools is not None:
+        host = _compile_model(tree, host_tools, directory, folder="host")
         run, probe, memory = _host_images(tree, board, host, directory)
     else:
         assert cross is not None

@@ -18,6 +18,7 @@ STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 COMMON = ("-O2", "-ffunction-sections", "-fdata-sections", "-fno-common", "-g0")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 COMPILE_TIMEOUT = 600.0
+LIBRARY_MISSING = re.compile(r"(string|stdint)\.h: No such file|cannot find -l(c|gcc)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,4 +114,5 @@ def _run(command: Sequence[str], tool: str, what: str) -> None:
         raise DoesNotFit(f"{what} needs {int(overflow.group(2)):,} B more of {overflow.group(1)} than the board has.")
     lines = result.stderr.splitlines() or ["no message"]
     first = next((line for line in lines if "error:" in line), lines[0])
-    raise ToolMissing(f"{tool} failed on {what}: {first.strip()}")
+    hint = f"Install its C library with: {tools.ARM_GCC.install_command}." if LIBRARY_MISSING.search(first) else ""
+    raise ToolMissing(f"{tool} failed on {what}: {first.strip()}", hint=hint)

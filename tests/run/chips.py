@@ -1,0 +1,300 @@
+"""The three chips as far as their firmware touches them, on Unicorn: flash and RAM at the real addresses, clocks that are ready only when
+started in the right order, a serial port.
+
+Written from the reference manuals and not from the firmware: the pins, the dividers and the wait states are computed here from what the
+firmware stored.  Any access to a register or an address that is not here is an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import unicorn
+from unicorn import arm_const
+
+from tinyc.board import Board
+from tinyc.errors import TargetFault
+
+SYSTEM = 0xE000_E000
+STEPS = 50_000_000
+
+
+class Chip:
+    """Registers by address; a subclass gives them behaviour.  `received` waits for the firmware, `sent` comes from it."""
+
+    registers: dict[int, int]
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self.sent = bytearray()
+
+    def load(self, address: int) -> int:
+        return self.registers[address]
+
+    def store(self, address: int, value: int) -> None:
+        assert address in self.registers, f"store to {address:#x}"
+        self.registers[address] = value
+
+    @property
+    def baud(self) -> float:
+        raise NotImplementedError
+
+
+RCC, PWR, FLASH = 0x4002_3800, 0x4000_7000, 0x4002_3C00
+CR, PLLCFGR, CFGR, AHB1ENR, APB1ENR, APB2ENR = (RCC + offset for offset in (0x00, 0x04, 0x08, 0x30, 0x40, 0x44))
+GPIOA, GPIOB = 0x4002_0000, 0x4002_0400
+
+
+@dataclass
+class Rule:
+    """A bit that the hardware sets once another bit, and every condition, holds."""
+
+    ready: int
+    enable: int
+    needs: tuple[int, ...] = ()
+
+
+class Stm32(Chip):
+    """What the F4 and the F7 share: RCC, PWR, flash wait states."""
+
+    crystal: int
+    most_without_overdrive: int
+    wait_state_hz: int
+    usart: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.registers = {
+            CR: 0x83,
+            PLLCFGR: 0x2400_3010,
+            CFGR: 0,
+            AHB1ENR: 0x0010_0000,
+            APB1ENR: 0,
+            APB2ENR: 0,
+            PWR: 0,
+            PWR + 4: 0,
+            FLASH: 0,
+            **{port + offset: 0 for port in (GPIOA, GPIOB) for offset in (0x00, 0x20, 0x24)},
+        }
+
+    @property
+    def pll_hz(self) -> float:
+        word = self.registers[PLLCFGR]
+        m, n, p = word & 63, word >> 6 & 511, (2, 4, 6, 8)[word >> 16 & 3]
+        assert word >> 22 & 1, "the PLL runs from the crystal"
+        assert 1e6 <= self.crystal / m <= 2e6, "the PLL's input is 1 to 2 MHz"
+        assert 100e6 <= self.crystal / m * n <= 432e6, "the VCO is in its range"
+        assert abs(self.crystal / m * n / (word >> 24 & 15) - 48e6) < 1, "the USB clock is 48 MHz"
+        return self.crystal / m * n / p
+
+    @property
+    def core_hz(self) -> float:
+        return self.pll_hz if self.registers[CFGR] >> 2 & 3 == 2 else 16e6
+
+    def bus_hz(self, shift: int) -> float:
+        """An APB clock: `shift` is its prescaler's place in CFGR."""
+        prescaler = self.registers[CFGR] >> shift & 7
+        return self.core_hz / (1 if prescaler < 4 else 2 << (prescaler - 4))
+
+    def store(self, address: int, value: int) -> None:
+        super().store(address, value)
+        if address == CR:
+            self.registers[CR] = self._with_ready(value)
+        if address == CFGR and value & 3 == 2:
+            self._check_switch()
+            self.registers[CFGR] = value & ~0xC | 2 << 2
+        if address == PWR:
+            assert self.registers[APB1ENR] >> 28 & 1, "PWR has a clock"
+            self.registers[PWR + 4] |= (value >> 16 & 1) << 16 | (value >> 17 & 1) << 17
+
+    def _with_ready(self, value: int) -> int:
+        if value >> 16 & 1:
+            value |= 1 << 17
+        if value >> 24 & 1 and value >> 17 & 1:
+            value |= 1 << 25
+        return value
+
+    def _check_switch(self) -> None:
+        assert self.registers[CR] >> 25 & 1, "the PLL is locked"
+        assert self.registers[PWR] >> 14 & 3, "the regulator is in scale 1"
+        waits = self.registers[FLASH] & 15
+        assert (waits + 1) * self.wait_state_hz >= self.pll_hz, "the flash has enough wait states"
+        if self.pll_hz > self.most_without_overdrive:
+            assert self.registers[PWR + 4] >> 16 & 3 == 3, "over-drive is on"
+
+    def pin(self, port: int, number: int) -> int:
+        """The alternate function of a pin."""
+        assert self.registers[AHB1ENR] >> ((port - GPIOA) // 0x400) & 1, "the port has a clock"
+        assert self.registers[port] >> (2 * number) & 3 == 2, "the pin is in its alternate function"
+        return self.registers[port + (0x20 if number < 8 else 0x24)] >> (4 * (number % 8)) & 15
+
+
+class Stm32f746(Stm32):
+    """USART1 on PA9 and PB7."""
+
+    crystal, most_without_overdrive, wait_state_hz = 25_000_000, 180_000_000, 30_000_000
+    usart = 0x4001_1000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.registers |= {self.usart + offset: 0 for offset in (0x00, 0x0C, 0x1C, 0x20, 0x24, 0x28)}
+
+    def load(self, address: int) -> int:
+        if address == self.usart + 0x1C:
+            return 1 << 7 | 1 << 6 | (1 << 5 if self.received else 0)
+        if address == self.usart + 0x24:
+            return self.received.pop(0)
+        return super().load(address)
+
+    def store(self, address: int, value: int) -> None:
+        super().store(address, value)
+        if address == self.usart + 0x28:
+            assert self.registers[self.usart] & 0xD == 0xD, "UE, TE and RE are set"
+            self.sent.append(value & 0xFF)
+
+    @property
+    def baud(self) -> float:
+        assert self.registers[APB2ENR] >> 4 & 1, "USART1 has a clock"
+        assert (self.pin(GPIOA, 9), self.pin(GPIOB, 7)) == (7, 7)
+        return self.bus_hz(13) / self.registers[self.usart + 0x0C]
+
+
+class Stm32f407(Stm32):
+    """USART2 on PA2 and PA3."""
+
+    crystal, most_without_overdrive, wait_state_hz = 8_000_000, 168_000_000, 30_000_000
+    usart = 0x4000_4400
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.registers |= {self.usart + offset: 0 for offset in (0x00, 0x04, 0x08, 0x0C)}
+
+    def load(self, address: int) -> int:
+        if address == self.usart:
+            return 1 << 7 | 1 << 6 | (1 << 5 if self.received else 0)
+        if address == self.usart + 0x04:
+            return self.received.pop(0)
+        return super().load(address)
+
+    def store(self, address: int, value: int) -> None:
+        super().store(address, value)
+        if address == self.usart + 0x04:
+            assert self.registers[self.usart + 0x0C] & 0x200C == 0x200C, "UE, TE and RE are set"
+            self.sent.append(value & 0xFF)
+
+    @property
+    def baud(self) -> float:
+        assert self.registers[APB1ENR] >> 17 & 1, "USART2 has a clock"
+        assert (self.pin(GPIOA, 2), self.pin(GPIOA, 3)) == (7, 7)
+        return self.bus_hz(10) / self.registers[self.usart + 0x08]
+
+
+class Nrf52840(Chip):
+    """UART0 on P0.06 and P0.08; 64 MHz comes from the crystal once HFCLKSTART has run."""
+
+    clock_start, clock_started = 0x4000_0000, 0x4000_0100
+    uart = 0x4000_2000
+
+    def __init__(self) -> None:
+        super().__init__()
+        offsets = (0x000, 0x008, 0x108, 0x11C, 0x500, 0x50C, 0x514, 0x518, 0x51C, 0x524)
+        self.registers = {self.clock_start: 0, self.clock_started: 0, 0x4001_E540: 0}
+        self.registers |= {self.uart + offset: 0 for offset in offsets}
+        self.registers |= {0x5000_0508: 0, 0x5000_0518: 0, 0x5000_0700 + 4 * 8: 2}
+
+    @property
+    def core_hz(self) -> float:
+        assert self.registers[self.clock_started] == 1, "the crystal runs"
+        return 64e6
+
+    def load(self, address: int) -> int:
+        if address == self.uart + 0x108:
+            return 1 if self.received else 0
+        if address == self.uart + 0x518:
+            return self.received.pop(0)
+        return super().load(address)
+
+    def store(self, address: int, value: int) -> None:
+        super().store(address, value)
+        if address == self.clock_start and value:
+            self.registers[self.clock_started] = 1
+        if address == self.uart + 0x51C:
+            assert self.registers[self.uart + 0x500] == 4, "the UART is enabled"
+            assert self.registers[self.uart + 0x008] == 1, "it transmits"
+            self.sent.append(value & 0xFF)
+            self.registers[self.uart + 0x11C] = 1
+
+    @property
+    def baud(self) -> float:
+        assert self.registers[self.uart] == 1, "it receives"
+        assert (self.registers[self.uart + 0x50C], self.registers[self.uart + 0x514]) == (6, 8)
+        assert self.registers[0x5000_0518] == 1 << 6, "TX is an output"
+        assert self.registers[0x5000_0700 + 4 * 8] == 0, "RX is an input"
+        return self.registers[self.uart + 0x524] / 2**32 * 16e6
+
+
+CHIPS = {"stm32f746": Stm32f746, "stm32f407": Stm32f407, "nrf52840": Nrf52840}
+CORES = {"cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7, "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4}
+
+
+@dataclass
+class UnicornStream:
+    """A board with its flash programmed and its reset released; bytes come and go as at its serial port."""
+
+    board: Board
+    image: bytes
+    chip: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chip = CHIPS[self.board.name]()
+        self.uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
+        self.uc.ctl_set_cpu_model(CORES[self.board.core])
+        self.uc.mem_map(self.board.flash.address, self.board.flash.bytes, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
+        self.uc.mem_write(self.board.flash.address, self.image)
+        for bank in self.board.banks:
+            self.uc.mem_map(bank.address, bank.bytes, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
+        self.uc.mem_map(SYSTEM, 0x1000)
+        for base in (0x4000_0000, 0x5000_0000):
+            self.uc.mmio_map(base, 0x4_0000, self._load, base, self._store, base)
+        self.uc.reg_write(arm_const.UC_ARM_REG_SP, int.from_bytes(self.image[0:4], "little"))
+        self.pc = int.from_bytes(self.image[4:8], "little")
+        self.error: BaseException | None = None
+        self.idle = 0
+
+    def write(self, data: bytes, deadline: float) -> None:
+        self.chip.received += data
+        self.idle = 0
+
+    def read(self, deadline: float) -> bytes:
+        if not self.chip.sent:
+            self.uc.emu_start(self.pc | 1, 0xFFFF_FFFE, count=STEPS)
+            self.pc = self.uc.reg_read(arm_const.UC_ARM_REG_PC)
+        if self.error is not None:
+            raise self.error
+        if not self.chip.sent:
+            raise TargetFault("the chip is silent")
+        data = bytes(self.chip.sent)
+        self.chip.sent.clear()
+        return data
+
+    def close(self) -> None:
+        pass
+
+    def _load(self, uc: Any, offset: int, size: int, base: int) -> int:
+        try:
+            self.idle = 0 if self.chip.received else self.idle + 1
+            if self.idle > 1000:
+                uc.emu_stop()
+            return int(self.chip.load(base + offset))
+        except BaseException as error:
+            self.error = error
+            uc.emu_stop()
+            return 0
+
+    def _store(self, uc: Any, offset: int, size: int, value: int, base: int) -> None:
+        try:
+            self.chip.store(base + offset, value)
+        except BaseException as error:
+            self.error = error
+            uc.emu_stop()
