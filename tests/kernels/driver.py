@@ -37,7 +37,8 @@ class Case:
 
     `ranges` are the column ranges of each row's calls; `long_row` passes the tensor as one row, `strides` and
     `misalignment` (bytes) place the activations.  Cases that are `shared` run one copy of their kernel, which does not see
-    the constants, as layers that share a kernel do.
+    the constants, as layers that share a kernel do.  With `reach` the output lies in the buffer of input 0, so many bytes
+    after its start, and its rows are made in the given direction.
     """
 
     kernel: Kernel
@@ -49,6 +50,8 @@ class Case:
     misalignment: int = 0
     long_row: bool = False
     shared: bool = False
+    reach: int | None = None
+    descending: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +207,7 @@ def _case_row(name: str, case: Case) -> str:
         *(rows, columns, _pixel_bytes(case.operands.output), _strides(case).output),
         *(int(case.kernel.extent is Extent.WHOLE), f"{name}_ranges", len(_ranges(case))),
         *(case.kernel.scratch(case.op, case.operands), case.misalignment),
+        *(int(case.reach is not None), case.reach or 0, int(case.descending)),
     )
     return "    {" + ", ".join(map(str, fields)) + "},"
 

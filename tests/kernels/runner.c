@@ -26,6 +26,9 @@ typedef struct {
     int32_t range_count;
     int32_t scratch_bytes;
     int32_t misalignment;
+    int32_t overlapping; /* the output starts `reach` bytes after input 0 in one buffer, pixels side by side */
+    int32_t reach;
+    int32_t descending; /* rows from the last to the first */
 } test_case;
 
 enum { MAX_INPUTS = 16, MAX_POINTERS = 4096, GAP = 0x55 };
@@ -126,12 +129,20 @@ static int32_t floor_divide(int32_t a, int32_t b) { return a >= 0 ? a / b : -((b
 static int32_t window_lo(const window *w, int32_t i) { return floor_divide(w->a * i + w->lo, w->c); }
 static int32_t window_hi(const window *w, int32_t i) { return floor_divide(w->a * i + w->hi, w->c); }
 
-static uint8_t *lay_out(const input *source)
+static int32_t input_bytes(const input *source)
+{
+    return (source->rows * source->columns - 1) * source->stride + source->pixel_bytes + source->over_read;
+}
+
+static uint8_t *lay_out(const input *source, uint8_t *place)
 {
     const int32_t pixels = source->rows * source->columns;
-    const int32_t bytes = (pixels - 1) * source->stride + source->pixel_bytes + source->over_read;
-    uint8_t *buffer = (uint8_t *)allocate((uint32_t)(bytes + source->misalignment)) + source->misalignment;
-    memset(buffer, GAP, (uint32_t)bytes);
+    const int32_t bytes = input_bytes(source);
+    uint8_t *buffer = place;
+    if (buffer == NULL) {
+        buffer = (uint8_t *)allocate((uint32_t)(bytes + source->misalignment)) + source->misalignment;
+        memset(buffer, GAP, (uint32_t)bytes);
+    }
     for (int32_t i = 0; i < pixels; ++i) {
         memcpy(buffer + i * source->stride, source->data + i * source->pixel_bytes, (uint32_t)source->pixel_bytes);
     }
@@ -166,15 +177,25 @@ static void run_case(const test_case *t)
     static const void *in[MAX_POINTERS];
     uint8_t *buffers[MAX_INPUTS], *outside[MAX_INPUTS];
     const uint32_t bytes = (uint32_t)((t->rows * t->columns - 1) * t->stride + t->pixel_bytes);
-    uint8_t *out = (uint8_t *)allocate(bytes + (uint32_t)t->misalignment) + t->misalignment;
+    uint8_t *place = NULL;
+    uint8_t *out;
+    if (t->overlapping) {
+        const int32_t before = t->reach < 0 ? -t->reach : 0;
+        const int32_t after = t->reach + (int32_t)bytes > input_bytes(&t->inputs[0]) ? t->reach + (int32_t)bytes : input_bytes(&t->inputs[0]);
+        place = (uint8_t *)allocate((uint32_t)(before + after)) + before;
+        out = place + t->reach;
+    } else {
+        out = (uint8_t *)allocate(bytes + (uint32_t)t->misalignment) + t->misalignment;
+    }
     void *scratch = t->scratch_bytes > 0 ? allocate((uint32_t)t->scratch_bytes) : NULL;
     uint64_t total = 0;
     memset(out, GAP, bytes);
     for (int32_t i = 0; i < t->input_count; ++i) {
-        buffers[i] = lay_out(&t->inputs[i]);
+        buffers[i] = lay_out(&t->inputs[i], i == 0 ? place : NULL);
         outside[i] = padding_row(&t->inputs[i]);
     }
-    for (int32_t row = 0; row < (t->whole ? 1 : t->rows); ++row) {
+    for (int32_t step = 0; step < (t->whole ? 1 : t->rows); ++step) {
+        const int32_t row = t->descending ? t->rows - 1 - step : step;
         for (int32_t range = 0; range < t->range_count; ++range) {
             const int32_t x0 = t->ranges[2 * range], x1 = t->ranges[2 * range + 1];
             int32_t count = 0;

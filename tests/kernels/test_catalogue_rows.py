@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,8 +11,10 @@ import pytest
 from driver import Case, has_tools, run_cases
 from samples import MAKERS, Sample, sample
 
+from tinyc.ir.types import Array
 from tinyc.kernels.catalogue import ALL
 from tinyc.kernels.contract import Extent, Isa, Kernel, Strides, contiguous
+from tinyc.plan.overlap import distance
 
 CASES = 32
 SPECIALIZED = 5
@@ -34,6 +37,53 @@ def test_row_computes_what_its_operator_means(kernel: Kernel, target: str) -> No
     cases = [replace(_case(kernel, s, rng), shared=index >= SPECIALIZED) for index, s in enumerate(samples)]
     for drawn, result in zip(samples, run_cases(cases, target=target), strict=True):
         np.testing.assert_array_equal(result.output, drawn.expected, err_msg=f"{drawn.op}\n{drawn.operands}")
+
+
+OVERLAPPING = [
+    pytest.param(kernel, id=f"{kernel.name}-{kernel.op.kind}-{kernel.extent.name.lower()}")
+    for kernel in ALL
+    if kernel.op in MAKERS and kernel.extent is not Extent.WHOLE
+]
+
+
+@pytest.mark.parametrize("kernel", OVERLAPPING)
+def test_output_may_lie_over_its_dying_input(kernel: Kernel) -> None:
+    """At the distance that the planner computes nothing is damaged; one byte nearer something is."""
+    if not has_tools("host"):
+        pytest.skip("no tools for the host")
+    rng = np.random.default_rng(77)
+    samples = [s for s in (_accepted(kernel, rng) for _ in range(CASES)) if _can_overlap(kernel, s)]
+    sound = [case for s in samples for case in _overlapping(kernel, s, 0)]
+    damaged = [case for s in samples for case in _overlapping(kernel, s, 1)]
+    for case, result in zip(sound, run_cases(sound), strict=True):
+        np.testing.assert_array_equal(result.output, _expected(case), err_msg=f"{case.op}\n{case.operands}")
+    assert any(
+        not np.array_equal(result.output, _expected(case))
+        for case, result in zip(damaged, run_cases(damaged, flags=("-fno-sanitize=all",)), strict=True)
+    )
+
+
+def _can_overlap(kernel: Kernel, drawn: Sample) -> bool:
+    """Input 0 is not broadcast, and its rows follow a rule."""
+    hwc = drawn.operands.input(0).hwc, drawn.operands.output.hwc
+    if len(drawn.op.activations(drawn.operands)) > 1 and hwc[0] != hwc[1]:
+        return False
+    return distance(kernel, drawn.op, drawn.operands, 0) is not None
+
+
+def _overlapping(kernel: Kernel, drawn: Sample, nearer: int) -> Iterator[Case]:
+    """One case a direction, `nearer` bytes below the least distance."""
+    apart = distance(kernel, drawn.op, drawn.operands, 0)
+    assert apart is not None
+    case = Case(kernel=kernel, op=drawn.op, operands=drawn.operands, values=drawn.values, shared=True)
+    yield replace(case, reach=nearer - apart.ascending)
+    if apart.descending is not None:
+        ends = drawn.operands.input(0).bytes - drawn.operands.output.bytes
+        yield replace(case, reach=ends + apart.descending - nearer, descending=True)
+
+
+def _expected(case: Case) -> Array:
+    return case.op.evaluate(case.operands, case.values)[0]
 
 
 def _accepted(kernel: Kernel, rng: np.random.Generator) -> Sample:

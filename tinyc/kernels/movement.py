@@ -249,6 +249,7 @@ KERNELS: tuple[Kernel, ...] = (
         bind=_bind_copy,
         cost=_copy_cost,
         extent=Extent.LONG_ROW,
+        in_place=True,
     ),
     Kernel(
         name="copy_whole__scalar",

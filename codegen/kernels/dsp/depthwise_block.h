@@ -23,11 +23,13 @@ typedef struct {
 
 #if TINYC_HAS_DSP
 
+typedef uint32_t __attribute__((may_alias, aligned(1))) tinyc_any_word;
+
 /* even, odd = four bytes at `address`. */
 #define TINYC_UNPACK(even, odd, address)                                                                                       \
     __asm__ volatile("ldr %0, %2\n\tsxtb16 %1, %0, ror #8\n\tsxtb16 %0, %0"                                                    \
                      : "=&r"(even), "=&r"(odd)                                                                                 \
-                     : "m"(*(const uint32_t *)(const void *)(address)))
+                     : "m"(*(const tinyc_any_word *)(const void *)(address)))
 
 /* even, odd = the next two words of a stream. */
 #define TINYC_WEIGHTS(even, odd, stream)                                                                                       \
