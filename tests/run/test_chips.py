@@ -13,7 +13,7 @@ from tinyc.build import Target, build
 from tinyc.run.protocol import Client, CounterKind
 
 pytest.importorskip("unicorn", reason="unicorn is missing: pip install unicorn")
-from chips import CHIPS, UnicornStream  # noqa: E402
+from chips import CHIPS, UnicornStream
 
 pytestmark = pytest.mark.tools
 

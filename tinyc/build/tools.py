@@ -56,7 +56,13 @@ OPENOCD = Program(
     needed_for="flashing a board",
     install_command="apt-get install openocd",
 )
-PROGRAMS = (ARM_GCC, QEMU_ARM, HOST_CC, OPENOCD)
+PYOCD = Program(
+    name="pyocd",
+    variable="TINYC_PYOCD",
+    needed_for="flashing boards that pyOCD knows",
+    install_command="pip install pyocd",
+)
+PROGRAMS = (ARM_GCC, QEMU_ARM, HOST_CC, OPENOCD, PYOCD)
 
 
 def find(program: Program) -> str:

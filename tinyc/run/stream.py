@@ -108,14 +108,14 @@ class PipeStream:
 
 
 class SerialStream:
-    """A board at a serial port."""
+    """A board at a serial port: a device, or a URL that pyserial knows (`socket://localhost:3456` for Renode's terminal)."""
 
     def __init__(self, port: str, baud: int) -> None:
         import serial
 
         self._port = port
         try:
-            self._serial = serial.Serial(port, baud, timeout=0.05, write_timeout=None)
+            self._serial = serial.serial_for_url(port, baud, timeout=0.05)
         except (OSError, ValueError) as error:
             raise TargetFault(f"the serial port {port} cannot be opened: {error}.") from error
         self._serial.reset_input_buffer()
