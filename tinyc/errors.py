@@ -40,6 +40,18 @@ class ModelError(TinycError):
     exit_code = 3
 
 
+class NotACertificate(TinycError):
+    """A file is no certificate, or not one of a version that this tinyc reads."""
+
+    exit_code = 3
+
+
+class PlanRefuted(TinycError):
+    """A certificate whose plan does not hold, or that claims more than is true."""
+
+    exit_code = 1
+
+
 class DoesNotFit(TinycError):
     """The model needs more memory than the board has."""
 

@@ -12,11 +12,13 @@ from typing import Any
 
 from tinyc.ir import Operation, Tensor, Window
 from tinyc.kernels.contract import Extent, PaddingRows
+from tinyc.lower.lower import PUSHED_ROW
 from tinyc.lower.program import Demand, Layer, Loop, Port, Program, RegionLoop, Source
 from tinyc.ops import Concatenation, Reshape
 from tinyc.plan import Mode, Step, View
-from tinyc.plan.place import lower_bound
-from tinyc.plan.problem import scratch_name
+from tinyc.plan.place import ALIGNMENT, lower_bound
+from tinyc.plan.problem import STATE, scratch_name
+from tinyc.plan.search import state_bytes
 
 FORMAT = "tinyc certificate"
 VERSION = 1
@@ -65,6 +67,7 @@ def _claims(program: Program) -> Document:
     bound = lower_bound(program.plan.problem)
     return {
         "placement_bytes": placement.bytes,
+        "buffer_align": ALIGNMENT,
         "lower_bound_bytes": placement.lower_bound,
         "lower_bound_from": "live buffers" if placement.lower_bound == bound else "solver",
         "placement_optimal": placement.optimal,
@@ -151,10 +154,7 @@ def _layer(program: Program, layer: Layer) -> Document:
         "over_read": kernel.over_read,
         "scratch_bytes": layer.scratch_bytes,
         "output": _seen(layer.tensor),
-        "reads": [
-            _read(step, position, loop_source)
-            for position, loop_source in zip(step.activations, program.loops[layer.index].sources, strict=True)
-        ],
+        "reads": list(_reads(step, program.loops[layer.index])),
     }
 
 
@@ -164,17 +164,27 @@ def _seen(tensor: Tensor) -> Document:
     return {"tensor": tensor.name, "rows": rows, "columns": columns, "pixel_bytes": channels * tensor.dtype.bytes}
 
 
-def _read(step: Step, position: int, source: Source) -> Document:
-    tensor = step.operands.input(position)
-    rule = step.op.row_rule(step.operands, position)
-    by_rows = isinstance(rule, Window) and step.kernel.extent is not Extent.WHOLE
-    return {
-        **_seen(tensor),
-        "tensor": None if tensor.is_constant else tensor.name,
-        "constant": source.symbol,
-        "zero_point": tensor.zero_point if tensor.quantization is not None and tensor.quantization.axis is None else None,
-        "window": _window(rule) if isinstance(rule, Window) and by_rows else "whole",
-    }
+def _reads(step: Step, loop: Loop) -> Iterator[Document]:
+    """What each output row needs, by the operator's own rules; last, for a layer that goes on from its row before, that row."""
+    for position, source in zip(step.activations, loop.sources, strict=False):
+        tensor = step.operands.input(position)
+        rule = step.op.row_rule(step.operands, position)
+        by_rows = isinstance(rule, Window) and step.kernel.extent is not Extent.WHOLE
+        per_tensor = tensor.quantization is not None and tensor.quantization.axis is None
+        yield {
+            **_seen(tensor),
+            "tensor": None if tensor.is_constant else tensor.name,
+            "constant": _constant(source),
+            "zero_point": tensor.zero_point if per_tensor else None,
+            "window": _window(rule) if isinstance(rule, Window) and by_rows else "whole",
+        }
+    if step.op.kept_rows is not None:
+        row_before = _window(Window(a=1, lo_offset=-1, hi_offset=0))
+        yield {**_seen(step.operands.output), "constant": None, "zero_point": None, "window": row_before}
+
+
+def _constant(source: Source) -> str | None:
+    return None if source.symbol == PUSHED_ROW else source.symbol
 
 
 def _window(rule: Window) -> Document:
@@ -182,13 +192,22 @@ def _window(rule: Window) -> Document:
 
 
 def _group(program: Program, number: int, group: Loop | RegionLoop) -> Document:
-    if isinstance(group, Loop):
-        return {"sinks": [0], "direction": _direction(group), "loops": [_loop(program, number, group)]}
+    region = isinstance(group, RegionLoop)
+    loops = group.loops if isinstance(group, RegionLoop) else (group,)
     return {
-        "sinks": list(group.sinks),
+        "form": "region" if region else "layer",
+        "sinks": list(group.sinks) if isinstance(group, RegionLoop) else [0],
         "direction": _direction(group),
-        "loops": [_loop(program, number, loop) for loop in group.loops],
+        "state": _state(group) if isinstance(group, RegionLoop) else None,
+        "loops": [_loop(program, number, loop) for loop in loops],
     }
+
+
+def _state(region: RegionLoop) -> Document | None:
+    """Where a region that takes the input by rows counts the rows that it has made."""
+    if region.state_offset is None:
+        return None
+    return {"buffer": STATE, "offset": region.state_offset, "bytes": state_bytes(len(region.loops))}
 
 
 def _direction(group: Loop | RegionLoop) -> str:
@@ -210,18 +229,23 @@ def _loop(program: Program, number: int, loop: Loop) -> Document:
             "ring": loop.ring,
         },
         "scratch": None if loop.scratch_offset is None else scratch,
-        "sources": [_source(source, view, step, p) for p, (source, view) in enumerate(zip(loop.sources, step.inputs, strict=True))],
+        "sources": [
+            _source(step, source, position, step.output if position == len(step.inputs) else step.inputs[position])
+            for position, source in enumerate(loop.sources)
+        ],
         "demands": [_demand(demand) for demand in loop.demands],
         "resume": loop.resume,
     }
 
 
-def _source(source: Source, view: View | None, step: Step, position: int) -> Document:
+def _source(step: Step, source: Source, position: int, view: View | None) -> Document:
     """The pointers of one input: pointer k of row r is row floor((a*r + lo_offset) / c) + k, or `padding` outside [0, rows)."""
-    tensor = step.operands.input(step.activations[position])
+    own_row = position == len(step.inputs)
+    tensor = step.operands.output if own_row else step.operands.input(step.activations[position])
     return {
         "buffer": None if view is None else view.root,
-        "constant": source.symbol,
+        "constant": _constant(source),
+        "pushed": source.symbol == PUSHED_ROW,
         "offset": source.offset,
         "row_stride": source.row_stride,
         "pixel_stride": tensor.hwc[2] * tensor.dtype.bytes if view is None else view.pixel_stride,

@@ -1,0 +1,93 @@
+"""What the planner claims, against what the replay saw: buffers, their lives, the lower bound and what is called optimal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tinyc.checker.document import Buffer, Certificate, Overlap
+from tinyc.checker.replay import Trace
+from tinyc.errors import PlanRefuted
+
+
+def verify_claims(certificate: Certificate, trace: Trace) -> int:
+    """The lower bound as the buffers give it; PlanRefuted where a claim is false."""
+    for buffer in certificate.buffers.values():
+        _require_buffer(certificate, buffer)
+    for name, use in trace.uses.items():
+        used = certificate.buffers.get(name)
+        if used is None:
+            raise PlanRefuted(f"the calls use {name or 'a buffer without a name'}, which the plan does not list.")
+        if use.low < used.offset or use.high > used.offset + used.bytes:
+            raise PlanRefuted(
+                f"the calls use bytes {use.low:,} to {use.high:,} of the arena as {name}, which is at {used.offset:,} to"
+                f" {used.offset + used.bytes:,}."
+            )
+        if use.first < used.first or use.last > used.last:
+            raise PlanRefuted(
+                f"the calls use {name} from tick {use.first} to {use.last}, the plan lets it live from {used.first} to {used.last}."
+            )
+    if trace.reach > certificate.arena_bytes:
+        raise PlanRefuted(f"a kernel reads ahead up to byte {trace.reach:,} of an arena of {certificate.arena_bytes:,}.")
+    bound = lower_bound(tuple(certificate.buffers.values()), certificate.overlaps, certificate.claims.buffer_align)
+    _require_bound(certificate, bound)
+    return bound
+
+
+def _require_buffer(certificate: Certificate, buffer: Buffer) -> None:
+    if buffer.offset % certificate.claims.buffer_align:
+        raise PlanRefuted(f"{buffer.name} is at byte {buffer.offset:,}, which is not aligned by {certificate.claims.buffer_align}.")
+    end = buffer.offset + buffer.bytes
+    if end > certificate.claims.placement_bytes:
+        raise PlanRefuted(f"{buffer.name} ends at byte {end:,}, the placement at {certificate.claims.placement_bytes:,}.")
+    if certificate.claims.placement_bytes > certificate.arena_bytes:
+        raise PlanRefuted(
+            f"the placement needs {certificate.claims.placement_bytes:,} B, the arena has {certificate.arena_bytes:,}."
+        )
+
+
+def _require_bound(certificate: Certificate, bound: int) -> None:
+    """The claimed bound is one: at most the arena, and what the buffers give, unless it is a solver's."""
+    claims, align = certificate.claims, certificate.claims.buffer_align
+    placed = _aligned(claims.placement_bytes, align)
+    if bound > placed:
+        raise PlanRefuted(f"buffers that live at once need {bound:,} B, the placement has {placed:,}.")
+    if claims.lower_bound_bytes > placed:
+        raise PlanRefuted(f"the claimed lower bound is {claims.lower_bound_bytes:,} B, more than the {placed:,} B of the placement.")
+    if claims.lower_bound_from == "live buffers" and _aligned(claims.lower_bound_bytes, align) > bound:
+        raise PlanRefuted(
+            f"the claimed lower bound is {claims.lower_bound_bytes:,} B, but buffers that live at once need {bound:,} B only."
+        )
+    if claims.placement_optimal and _aligned(claims.lower_bound_bytes, align) != placed:
+        raise PlanRefuted(
+            f"the placement of {placed:,} B is called optimal, but the lower bound is {claims.lower_bound_bytes:,} B."
+        )
+
+
+def lower_bound(buffers: Sequence[Buffer], overlaps: Sequence[Overlap], align: int) -> int:
+    """The most bytes that buffers alive at one tick need, wherever they are: their sum, less what pairs may share at most."""
+    by_target: dict[str, list[Overlap]] = {}
+    for overlap in overlaps:
+        by_target.setdefault(overlap.target, []).append(overlap)
+    most = 0
+    for tick in {buffer.first for buffer in buffers}:
+        alive = {b.name: _aligned(b.bytes, align) for b in buffers if b.first <= tick <= b.last}
+        shared = sum(_shared(alive, target, pairs) for target, pairs in by_target.items() if target in alive)
+        most = max(most, sum(alive.values()) - shared)
+    return most
+
+
+def _shared(alive: Mapping[str, int], target: str, pairs: Sequence[Overlap]) -> int:
+    """The most bytes that `target` may have in common with the buffers that it may overlap.
+
+    It sticks out of the first of them that it meets by the distance, whichever way it runs, and never has more bytes than it has.
+    """
+    pairs = [pair for pair in pairs if pair.source in alive]
+    if not pairs:
+        return 0
+    distances = [d for pair in pairs for d in (pair.ascending, pair.descending) if d is not None]
+    outside = min(alive[target], max(min(distances, default=alive[target]), 0))
+    return min(alive[target] - outside, sum(alive[name] for name in {pair.source for pair in pairs}))
+
+
+def _aligned(size: int, align: int) -> int:
+    return -(-size // align) * align

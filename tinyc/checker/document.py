@@ -1,0 +1,514 @@
+"""A certificate's JSON as typed records; whatever does not fit the format is refused with the place where."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tinyc.errors import NotACertificate
+
+FORMAT = "tinyc certificate"
+VERSION = 1
+MOST_BYTES = 1 << 28
+"""A tensor, an arena or all tensors together beyond this are refused: no microcontroller holds them."""
+MOST_NUMBER = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Output row r needs input rows [floor((a*r + lo_offset) / c), floor((a*r + hi_offset) / c)); what is outside is padding."""
+
+    a: int
+    lo_offset: int
+    hi_offset: int
+    c: int
+
+    def rows(self, row: int) -> range:
+        return range((self.a * row + self.lo_offset) // self.c, (self.a * row + self.hi_offset) // self.c)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A tensor as a kernel sees it; `tensor` is None for a constant."""
+
+    tensor: str | None
+    rows: int
+    columns: int
+    pixel_bytes: int
+
+    @property
+    def row_bytes(self) -> int:
+        return self.columns * self.pixel_bytes
+
+    @property
+    def bytes(self) -> int:
+        return self.rows * self.row_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one input of a layer must be; `window` None: all of it, contiguous."""
+
+    seen: Seen
+    constant: str | None
+    zero_point: int | None
+    window: Window | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The facts of one layer's kernel call."""
+
+    index: int
+    name: str
+    op: str
+    extent: str
+    in_place: bool
+    padding_rows: str
+    over_read: int
+    scratch_bytes: int
+    output: Seen
+    needs: tuple[Need, ...]
+
+    def __str__(self) -> str:
+        return f"layer {self.index} {self.op} ({self.name})"
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An activation: made by a layer or given, or the same values as other tensors (`pieces`; `axis` None: reshaped)."""
+
+    name: str
+    shape: tuple[int, ...]
+    element_bytes: int
+    is_input: bool
+    pieces: tuple[str, ...]
+    axis: int | None
+
+    @property
+    def bytes(self) -> int:
+        return math.prod(self.shape) * self.element_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of the model; `offset` None: pushed row by row."""
+
+    tensor: str
+    offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """An array in flash; `fill` where all its elements are equal."""
+
+    bytes: int
+    fill: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Bytes of the arena, claimed for ticks `first` to `last`."""
+
+    name: str
+    offset: int
+    bytes: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """A pair of buffers that may share bytes, with the distance to keep in either direction (None: not in this one)."""
+
+    source: str
+    target: str
+    ascending: int | None
+    descending: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a loop writes row y: `offset + (y % ring) * row_stride`."""
+
+    buffer: str
+    offset: int
+    row_stride: int
+    pixel_stride: int
+    ring: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a loop's pointer k of output row r goes: row y = (a*r + lo_offset) / c + k, `padding` where y is outside [0, rows)."""
+
+    buffer: str | None
+    constant: str | None
+    pushed: bool
+    offset: int
+    row_stride: int
+    pixel_stride: int
+    rows: int
+    ring: int | None
+    a: int
+    lo_offset: int
+    c: int
+    count: int
+    padding: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Rows of `writers` (positions in the group) that must have been made before a row."""
+
+    writers: tuple[int, ...]
+    a: int
+    offset: int
+    c: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One layer's calls within its group."""
+
+    layer: int
+    mode: str
+    target: Target
+    scratch: str | None
+    scratch_offset: int
+    sources: tuple[Source, ...]
+    demands: tuple[Demand, ...]
+    resume: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One loop by itself, or a region; `state` is where a region that takes its input row by row keeps its counters."""
+
+    is_region: bool
+    sinks: tuple[int, ...]
+    descending: bool
+    loops: tuple[Loop, ...]
+    state: str | None
+    state_offset: int
+    state_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the planner says of its plan."""
+
+    placement_bytes: int
+    buffer_align: int
+    lower_bound_bytes: int
+    lower_bound_from: str
+    placement_optimal: bool
+    search_exhaustive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """All of it."""
+
+    model: str
+    sha256: str
+    arena_bytes: int
+    arena_align: int
+    claims: Claims
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    tensors: Mapping[str, Tensor]
+    constants: Mapping[str, Constant]
+    buffers: Mapping[str, Buffer]
+    overlaps: tuple[Overlap, ...]
+    layers: tuple[Layer, ...]
+    groups: tuple[Group, ...]
+
+
+class _Node:
+    """A JSON value and the path to it."""
+
+    __slots__ = ("value", "where")
+
+    def __init__(self, value: Any, where: str) -> None:
+        self.value = value
+        self.where = where
+
+    def fail(self, wanted: str) -> NotACertificate:
+        return NotACertificate(f"not a certificate of tinyc: {self.where or 'the file'} should be {wanted}.")
+
+    def get(self, key: str) -> _Node:
+        if not isinstance(self.value, dict):
+            raise self.fail("an object")
+        where = f"{self.where}.{key}" if self.where else key
+        if key not in self.value:
+            raise NotACertificate(f"not a certificate of tinyc: {where} is missing.")
+        return _Node(self.value[key], where)
+
+    def items(self) -> Iterator[_Node]:
+        if not isinstance(self.value, list):
+            raise self.fail("a list")
+        return (_Node(value, f"{self.where}[{index}]") for index, value in enumerate(self.value))
+
+    @property
+    def is_null(self) -> bool:
+        return self.value is None
+
+    def integer(self, least: int = -MOST_NUMBER, most: int = MOST_NUMBER) -> int:
+        if isinstance(self.value, bool) or not isinstance(self.value, int) or not least <= self.value <= most:
+            raise self.fail(f"an integer from {least} to {most}")
+        return self.value
+
+    def maybe_integer(self, least: int = -MOST_NUMBER) -> int | None:
+        return None if self.is_null else self.integer(least)
+
+    def text(self) -> str:
+        if not isinstance(self.value, str):
+            raise self.fail("text")
+        return self.value
+
+    def maybe_text(self) -> str | None:
+        return None if self.is_null else self.text()
+
+    def flag(self) -> bool:
+        if not isinstance(self.value, bool):
+            raise self.fail("true or false")
+        return self.value
+
+    def one_of(self, *words: str) -> str:
+        if self.value not in words:
+            raise self.fail(" or ".join(words))
+        return str(self.value)
+
+
+def parse(text: str) -> Certificate:
+    """NotACertificate where the text is none, or says things that contradict each other by themselves."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise NotACertificate("not a certificate of tinyc: it is not JSON.") from None
+    root = _Node(value, "")
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise NotACertificate("not a certificate of tinyc: its format is not named so.")
+    if value.get("version") != VERSION:
+        raise NotACertificate(f"a certificate of version {value.get('version')!r}; this tinyc reads version {VERSION}.")
+    certificate = _certificate(root)
+    _require_consistent(certificate)
+    return certificate
+
+
+def _certificate(root: _Node) -> Certificate:
+    banks = list(root.get("banks").items())
+    if len(banks) != 1:
+        raise root.get("banks").fail("one bank")
+    return Certificate(
+        model=root.get("model").get("name").text(),
+        sha256=root.get("model").get("sha256").text(),
+        arena_bytes=banks[0].get("bytes").integer(0, MOST_BYTES),
+        arena_align=banks[0].get("align").integer(1, 4096),
+        claims=_claims(root.get("claims")),
+        inputs=tuple(_port(node) for node in root.get("inputs").items()),
+        outputs=tuple(_port(node) for node in root.get("outputs").items()),
+        tensors=_unique((_tensor(node), node) for node in root.get("tensors").items()),
+        constants={
+            node.get("symbol").text(): Constant(node.get("bytes").integer(0), node.get("fill").maybe_integer())
+            for node in root.get("constants").items()
+        },
+        buffers=_unique((_buffer(node), node) for node in root.get("buffers").items()),
+        overlaps=tuple(_overlap(node) for node in root.get("overlaps").items()),
+        layers=tuple(_layer(node) for node in root.get("layers").items()),
+        groups=tuple(_group(node) for node in root.get("schedule").items()),
+    )
+
+
+def _unique(named: Iterator[tuple[Any, _Node]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for value, node in named:
+        if value.name in found:
+            raise node.get("name").fail("a name that no other has")
+        found[value.name] = value
+    return found
+
+
+def _claims(node: _Node) -> Claims:
+    if node.get("recomputed_rows").integer() != 0:
+        raise node.get("recomputed_rows").fail("0 in this version")
+    return Claims(
+        placement_bytes=node.get("placement_bytes").integer(0),
+        buffer_align=node.get("buffer_align").integer(1, 4096),
+        lower_bound_bytes=node.get("lower_bound_bytes").integer(0),
+        lower_bound_from=node.get("lower_bound_from").one_of("live buffers", "solver"),
+        placement_optimal=node.get("placement_optimal").flag(),
+        search_exhaustive=node.get("search_exhaustive").flag(),
+    )
+
+
+def _port(node: _Node) -> Port:
+    return Port(node.get("tensor").text(), node.get("offset").maybe_integer(0))
+
+
+def _tensor(node: _Node) -> Tensor:
+    made_by = node.get("made_by")
+    pieces: tuple[str, ...] = ()
+    axis = None
+    if not isinstance(made_by.value, dict):
+        made_by.one_of("input", "layer")
+    elif "reshape" in made_by.value:
+        pieces = (made_by.get("reshape").text(),)
+    else:
+        pieces = tuple(piece.text() for piece in made_by.get("concatenation").items())
+        axis = made_by.get("axis").integer(0, 15)
+    tensor = Tensor(
+        name=node.get("name").text(),
+        shape=tuple(size.integer(1, MOST_BYTES) for size in node.get("shape").items()),
+        element_bytes=node.get("element_bytes").integer(1, 8),
+        is_input=made_by.value == "input",
+        pieces=pieces,
+        axis=axis,
+    )
+    if tensor.bytes > MOST_BYTES:
+        raise node.get("shape").fail(f"of at most {MOST_BYTES} bytes")
+    return tensor
+
+
+def _buffer(node: _Node) -> Buffer:
+    return Buffer(
+        name=node.get("name").text(),
+        offset=node.get("offset").integer(0),
+        bytes=node.get("bytes").integer(0),
+        first=node.get("first").integer(0),
+        last=node.get("last").integer(0),
+    )
+
+
+def _overlap(node: _Node) -> Overlap:
+    return Overlap(
+        source=node.get("source").text(),
+        target=node.get("target").text(),
+        ascending=node.get("ascending").maybe_integer(),
+        descending=node.get("descending").maybe_integer(),
+    )
+
+
+def _layer(node: _Node) -> Layer:
+    return Layer(
+        index=node.get("index").integer(0),
+        name=node.get("name").text(),
+        op=node.get("op").text(),
+        extent=node.get("extent").one_of("row", "long row", "whole"),
+        in_place=node.get("in_place").flag(),
+        padding_rows=node.get("padding_rows").one_of("null pointer", "zero points"),
+        over_read=node.get("over_read").integer(0),
+        scratch_bytes=node.get("scratch_bytes").integer(0),
+        output=_seen(node.get("output")),
+        needs=tuple(_need(read) for read in node.get("reads").items()),
+    )
+
+
+def _seen(node: _Node) -> Seen:
+    return Seen(
+        tensor=node.get("tensor").maybe_text(),
+        rows=node.get("rows").integer(1),
+        columns=node.get("columns").integer(1),
+        pixel_bytes=node.get("pixel_bytes").integer(1),
+    )
+
+
+def _need(node: _Node) -> Need:
+    rule = node.get("window")
+    window = None
+    if rule.value != "whole":
+        window = Window(
+            a=rule.get("a").integer(0),
+            lo_offset=rule.get("lo_offset").integer(),
+            hi_offset=rule.get("hi_offset").integer(),
+            c=rule.get("c").integer(1),
+        )
+    return Need(_seen(node), node.get("constant").maybe_text(), node.get("zero_point").maybe_integer(), window)
+
+
+def _group(node: _Node) -> Group:
+    state = node.get("state")
+    return Group(
+        is_region=node.get("form").one_of("layer", "region") == "region",
+        sinks=tuple(sink.integer(0) for sink in node.get("sinks").items()),
+        descending=node.get("direction").one_of("ascending", "descending") == "descending",
+        loops=tuple(_loop(loop) for loop in node.get("loops").items()),
+        state=None if state.is_null else state.get("buffer").text(),
+        state_offset=0 if state.is_null else state.get("offset").integer(0),
+        state_bytes=0 if state.is_null else state.get("bytes").integer(0),
+    )
+
+
+def _loop(node: _Node) -> Loop:
+    output, scratch = node.get("output"), node.get("scratch")
+    return Loop(
+        layer=node.get("layer").integer(0),
+        mode=node.get("mode").one_of("rows", "long row", "whole"),
+        target=Target(
+            buffer=output.get("buffer").text(),
+            offset=output.get("offset").integer(),
+            row_stride=output.get("row_stride").integer(0),
+            pixel_stride=output.get("pixel_stride").integer(1),
+            ring=output.get("ring").maybe_integer(1),
+        ),
+        scratch=None if scratch.is_null else scratch.get("buffer").text(),
+        scratch_offset=0 if scratch.is_null else scratch.get("offset").integer(),
+        sources=tuple(_source(source) for source in node.get("sources").items()),
+        demands=tuple(_demand(demand) for demand in node.get("demands").items()),
+        resume=node.get("resume").maybe_integer(0),
+    )
+
+
+def _source(node: _Node) -> Source:
+    return Source(
+        buffer=node.get("buffer").maybe_text(),
+        constant=node.get("constant").maybe_text(),
+        pushed=node.get("pushed").flag(),
+        offset=node.get("offset").integer(),
+        row_stride=node.get("row_stride").integer(0),
+        pixel_stride=node.get("pixel_stride").integer(1),
+        rows=node.get("rows").integer(1),
+        ring=node.get("ring").maybe_integer(1),
+        a=node.get("a").integer(0),
+        lo_offset=node.get("lo_offset").integer(),
+        c=node.get("c").integer(1),
+        count=node.get("count").integer(0, 1 << 16),
+        padding=node.get("padding").maybe_text(),
+    )
+
+
+def _demand(node: _Node) -> Demand:
+    return Demand(
+        writers=tuple(writer.integer(0) for writer in node.get("writers").items()),
+        a=node.get("a").integer(0),
+        offset=node.get("offset").integer(),
+        c=node.get("c").integer(1),
+        rows=node.get("rows").integer(0),
+    )
+
+
+def _require_consistent(certificate: Certificate) -> None:
+    """What later stages rely on: names that exist, positions within their lists, one source for every read."""
+    if sum(tensor.bytes for tensor in certificate.tensors.values()) > MOST_BYTES:
+        raise NotACertificate(f"not a certificate of tinyc: its tensors have more than {MOST_BYTES} bytes.")
+    for index, layer in enumerate(certificate.layers):
+        if layer.index != index:
+            raise NotACertificate(f"not a certificate of tinyc: layers[{index}] says that it is number {layer.index}.")
+    for number, group in enumerate(certificate.groups):
+        where = f"schedule[{number}]"
+        count = len(group.loops)
+        positions = [*group.sinks]
+        for loop in group.loops:
+            positions += [writer for demand in loop.demands for writer in demand.writers]
+            positions += [] if loop.resume is None else [loop.resume]
+            if loop.layer >= len(certificate.layers):
+                raise NotACertificate(f"not a certificate of tinyc: {where} runs layer {loop.layer}, which is not listed.")
+            if len(loop.sources) != len(certificate.layers[loop.layer].needs):
+                raise NotACertificate(f"not a certificate of tinyc: {where} does not give layer {loop.layer} the inputs it reads.")
+        if count == 0 or (count > 1 and not group.is_region) or any(position >= count for position in positions):
+            raise NotACertificate(f"not a certificate of tinyc: {where} refers to loops that it does not have.")
