@@ -11,14 +11,31 @@ typedef struct {
     const int8_t *table; /* 256 entries, indexed by the input byte read as unsigned */
 } tinyc_lut_s8;
 
+TINYC_INLINE void lut_s8_run(int8_t *out, const uint8_t *in, int32_t count, const int8_t *table)
+{
+    for (; count >= 4; count -= 4) {
+        out[0] = table[in[0]];
+        out[1] = table[in[1]];
+        out[2] = table[in[2]];
+        out[3] = table[in[3]];
+        in += 4;
+        out += 4;
+    }
+    for (; count > 0; --count) {
+        *out++ = table[*in++];
+    }
+}
+
 TINYC_INLINE void lut_s8__scalar(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_lut_s8 *p)
 {
     const uint8_t *source = (const uint8_t *)in[0];
     int8_t *target = (int8_t *)out;
+    if (p->in_stride == p->channels && p->out_stride == p->channels) {
+        lut_s8_run(target, source, (x1 - x0) * p->channels, p->table);
+        return;
+    }
     for (int32_t x = x0; x < x1; ++x) {
-        for (int32_t c = 0; c < p->channels; ++c) {
-            target[c] = p->table[source[c]];
-        }
+        lut_s8_run(target, source, p->channels, p->table);
         source += p->in_stride;
         target += p->out_stride;
     }
