@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tinyc.ir import Graph
+from tinyc.passes.depthwise_to_conv2d import depthwise_to_conv2d
 from tinyc.passes.drop_dead import drop_dead
 from tinyc.passes.drop_identity import drop_identity
 from tinyc.passes.expand_pack import expand_pack
@@ -17,11 +18,13 @@ from tinyc.passes.fold_constants import fold_constants
 from tinyc.passes.fold_pad import fold_pad
 from tinyc.passes.input_by_rows import input_by_rows
 from tinyc.passes.quantized_boundary import quantized_boundary
+from tinyc.passes.ranges import overflowing
+from tinyc.passes.reduce import reduce
 from tinyc.passes.sum_by_rows import sum_by_rows
 from tinyc.passes.tabulate import tabulate
 from tinyc.passes.transpose_to_reshape import transpose_to_reshape
 
-__all__ = ["ALL", "input_by_rows", "quantized_boundary", "rewrite"]
+__all__ = ["ALL", "input_by_rows", "overflowing", "quantized_boundary", "rewrite"]
 
 Pass = Callable[[Graph], Graph]
 
@@ -32,6 +35,8 @@ ALL: tuple[Pass, ...] = (
     fold_pad,
     fold_clamp,
     tabulate,
+    depthwise_to_conv2d,
+    reduce,
     sum_by_rows,
     drop_identity,
     drop_dead,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from tinyc.ir import Graph, Operation, Tensor
+import numpy as np
+
+from tinyc.ir import DType, Graph, Operands, Operation, Tensor
+from tinyc.ops.arithmetic import Integers
 
 
 def with_operations(graph: Graph, operations: Iterable[Operation], *, tensors: Iterable[Tensor] = ()) -> Graph:
@@ -39,3 +43,26 @@ def fresh_name(graph: Graph, wish: str) -> str:
     while f"{wish}_{number}" in graph.tensors:
         number += 1
     return f"{wish}_{number}"
+
+
+class Names:
+    """Hands out names for new tensors of `graph`, each once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._taken = set(graph.tensors)
+
+    def fresh(self, wish: str) -> str:
+        """`wish`, or the first of `wish_1`, `wish_2`, ... that no tensor has."""
+        numbered = (f"{wish}_{number}" for number in itertools.count(1))
+        name = wish if wish not in self._taken else next(each for each in numbered if each not in self._taken)
+        self._taken.add(name)
+        return name
+
+
+def bias_tensor(operands: Operands, name: str, data: Integers) -> Tensor:
+    """The int32 bias `data` for a convolution or dense layer, quantized as the bias it replaces, if there is one."""
+    old = operands.optional(2)
+    values = data.astype(np.int32)
+    if old is None:
+        return Tensor(name=name, shape=values.shape, dtype=DType.INT32, data=values)
+    return replace(old, name=name, shape=values.shape, data=values)
