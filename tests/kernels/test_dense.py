@@ -69,9 +69,9 @@ def _check(kernel: Kernel, count: int, target: str) -> None:
 
 @pytest.mark.parametrize("kernel", dense.KERNELS, ids=lambda k: k.name)
 def test_host(kernel: Kernel) -> None:
-    _check(kernel, 60, "host")
+    _check(kernel, 32, "host")
 
 
 @pytest.mark.parametrize("kernel", [k for k in dense.KERNELS if k.isa is Isa.DSP], ids=lambda k: k.name)
 def test_an386(kernel: Kernel) -> None:
-    _check(kernel, 60, "an386")
+    _check(kernel, 32, "an386")

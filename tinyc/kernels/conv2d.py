@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -105,7 +106,8 @@ def _runs(op: Op, operands: Operands, strides: Strides) -> _Runs:
     return _Runs(count=columns, length=depth, rows=rows)
 
 
-def _accepts_dsp(op: Op, operands: Operands, ties: Ties) -> bool:
+def _is_exact(op: Op, operands: Operands, ties: Ties) -> bool:
+    """Whether dual words and the five-instruction requantization are exact, with this treatment of ties."""
     assert isinstance(op, Conv2D)
     if not _is_int8(operands):
         return False
@@ -116,34 +118,14 @@ def _accepts_dsp(op: Op, operands: Operands, ties: Ties) -> bool:
     return found is not None and found.ties is ties
 
 
-def _accepts_ties(op: Op, operands: Operands) -> bool:
-    return _accepts_dsp(op, operands, Ties.CORRECTED)
-
-
-def _accepts_relu(op: Op, operands: Operands) -> bool:
-    return _accepts_dsp(op, operands, Ties.DROPPED)
-
-
-def _accepts_pointwise_ties(op: Op, operands: Operands) -> bool:
-    return _is_pointwise(op, operands) and _accepts_ties(op, operands)
-
-
-def _accepts_pointwise_relu(op: Op, operands: Operands) -> bool:
-    return _is_pointwise(op, operands) and _accepts_relu(op, operands)
+def _is_any(op: Op, operands: Operands) -> bool:
+    return True
 
 
 def _is_stem(op: Op, operands: Operands) -> bool:
     assert isinstance(op, Conv2D)
     _, _, columns, depth = operands.input(1).shape
     return op.dilation[1] == 1 and columns > 1 and columns * depth <= MOST_STEM_BYTES
-
-
-def _accepts_stem_ties(op: Op, operands: Operands) -> bool:
-    return _is_stem(op, operands) and _accepts_ties(op, operands)
-
-
-def _accepts_stem_relu(op: Op, operands: Operands) -> bool:
-    return _is_stem(op, operands) and _accepts_relu(op, operands)
 
 
 def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
@@ -191,50 +173,101 @@ def _scratch_dsp(op: Op, operands: Operands) -> int:
     return 8 * max(apart.steps, joined.steps) + (edges + 3) // 4 * 4
 
 
-def _cost_dsp(op: Op, operands: Operands) -> int:
+def _pair_products(steps: int, channels: int, ties: Ties) -> int:
+    """Two widened pixels times all channels."""
+    return _blocks(channels) * (12 * steps + 3 * ((steps + 7) // 8) + (55 if ties is Ties.DROPPED else 63)) + 32
+
+
+def _single_products(steps: int, channels: int, ties: Ties) -> int:
+    """One widened pixel times all channels."""
+    units, odd = divmod(steps, 2)
+    return _blocks(channels) * (15 * units + 9 * odd + 3 * (units // 4 + 1) + (37 if ties is Ties.DROPPED else 41)) + 60
+
+
+def _blocks(channels: int) -> int:
+    return (channels + 3) // 4
+
+
+def _widening(runs: _Runs, control: int) -> int:
+    """The windows of two pixels; `control` is what a run costs beside its bytes."""
+    groups, tail = divmod(runs.length, 4)
+    return runs.rows * runs.count * (7 * groups + 2 * (groups // 4 + 1) + 4 * tail + control)
+
+
+def _cost_general(op: Op, operands: Operands, ties: Ties) -> int:
+    runs = _runs(op, operands, contiguous(operands, op.activations(operands)))
+    straight = runs.count == 1 and runs.length % 4 == 0
+    return _cost_rows(op, operands, ties, control=11 if straight else 36, border=60)
+
+
+def _cost_stem(op: Op, operands: Operands, ties: Ties) -> int:
+    return _cost_rows(op, operands, ties, control=8, border=50)
+
+
+def _cost_rows(op: Op, operands: Operands, ties: Ties, *, control: int, border: int) -> int:
+    """Rows of pixel pairs, of which about one on either side crosses a border."""
     assert isinstance(op, Conv2D)
-    rows, columns, channels = operands.output.hwc
     runs = _runs(op, operands, contiguous(operands, op.activations(operands)))
-    blocks = (channels + 3) // 4
-    widening = runs.rows * runs.count * 30 + 2 * runs.steps * 2 + 150
-    multiplying = blocks * (12.4 * runs.steps + 64)
-    return int(rows * ((columns + 1) // 2) * (widening + multiplying))
-
-
-def _cost_stem(op: Op, operands: Operands) -> int:
     rows, columns, channels = operands.output.hwc
-    runs = _runs(op, operands, contiguous(operands, op.activations(operands)))
-    pair = runs.rows * 8 + 2 * runs.steps + 40 + (channels + 3) // 4 * (12.4 * runs.steps + 62)
-    return int(rows * ((columns + 1) // 2) * pair)
+    pairs, single = divmod(columns, 2)
+    widening = _widening(runs, control)
+    sides = min(pairs + single, (op.padding.left > 0) + (op.padding.right > 0))
+    row = pairs * (widening + _pair_products(runs.steps, channels, ties) + 20) + sides * border * runs.rows + 100
+    if single:
+        row += widening + _single_products(runs.steps, channels, ties)
+    return rows * row
 
 
-def _cost_pointwise_dsp(op: Op, operands: Operands) -> int:
+def _cost_pointwise(op: Op, operands: Operands, ties: Ties) -> int:
     rows, columns, channels = operands.output.hwc
-    steps = (operands.input(1).shape[3] + 1) // 2
-    pair = 4 * steps + 100 + (channels + 3) // 4 * (12.4 * steps + 64)
-    return int((rows * columns + 1) // 2 * pair)
+    depth = operands.input(1).shape[3]
+    runs = _Runs(count=1, length=depth, rows=1)
+    pairs, single = divmod(rows * columns, 2)
+    straight = depth % 4 == 0 and channels % 4 == 0
+    widening = _widening(runs, 10 if straight else 50)
+    cost = pairs * (widening + _pair_products(runs.steps, channels, ties) + (0 if channels % 4 == 0 else 100)) + 130
+    if single:
+        cost += widening + _single_products(runs.steps, channels, ties)
+    return cost
 
 
-_DSP = Kernel(
-    name="conv2d_s8__dsp",
-    isa=Isa.DSP,
-    op=Conv2D,
-    header="dsp/conv2d_s8.h",
-    struct="tinyc_conv2d_s8_dsp",
-    accepts=_accepts_ties,
-    bind=_bind_dsp,
-    cost=_cost_dsp,
-    scratch=_scratch_dsp,
-    stack=160,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """What one kind of kernel takes, in the version with and in that without the tie correction."""
+
+    name: str
+    takes: Callable[[Op, Operands], bool]
+    cost: Callable[[Op, Operands, Ties], int]
+    extent: Extent = Extent.ROW
+    strided_input: bool = True
+
+
+_SHAPES = (
+    _Shape(name="conv2d_s8__dsp", takes=_is_any, cost=_cost_general),
+    _Shape(name="stem_s8__dsp", takes=_is_stem, cost=_cost_stem, strided_input=False),
+    _Shape(name="pointwise_s8__dsp", takes=_is_pointwise, cost=_cost_pointwise, extent=Extent.LONG_ROW),
 )
-_RELU_DSP = replace(_DSP, name="conv2d_s8__dsp_relu", accepts=_accepts_relu)
-_POINTWISE_DSP = replace(
-    _DSP,
-    name="pointwise_s8__dsp",
-    accepts=_accepts_pointwise_ties,
-    cost=_cost_pointwise_dsp,
-    extent=Extent.LONG_ROW,
-)
+
+
+def _dsp_row(shape: _Shape, ties: Ties) -> Kernel:
+    return Kernel(
+        name=shape.name if ties is Ties.CORRECTED else f"{shape.name}_relu",
+        isa=Isa.DSP,
+        op=Conv2D,
+        header="dsp/conv2d_s8.h",
+        struct="tinyc_conv2d_s8_dsp",
+        accepts=lambda op, operands: shape.takes(op, operands) and _is_exact(op, operands, ties),
+        bind=_bind_dsp,
+        cost=lambda op, operands: shape.cost(op, operands, ties),
+        extent=shape.extent,
+        strided_input=shape.strided_input,
+        scratch=_scratch_dsp,
+        stack=400,
+    )
+
+
+_DSP = tuple(_dsp_row(shape, ties) for shape in _SHAPES for ties in Ties)
+
 
 # A depthwise convolution of one channel is a convolution
 
@@ -266,9 +299,6 @@ def _of_one_channel(kernel: Kernel) -> Kernel:
     )
 
 
-_STEM_DSP = replace(_DSP, name="stem_s8__dsp", accepts=_accepts_stem_ties, cost=_cost_stem, strided_input=False)
-_STEM_RELU_DSP = replace(_STEM_DSP, name="stem_s8__dsp_relu", accepts=_accepts_stem_relu)
-
 KERNELS: tuple[Kernel, ...] = (
     Kernel(
         name="conv2d_s8__scalar",
@@ -291,11 +321,6 @@ KERNELS: tuple[Kernel, ...] = (
         cost=dense.cost_scalar,
         extent=Extent.LONG_ROW,
     ),
-    _DSP,
-    _RELU_DSP,
-    _STEM_DSP,
-    _STEM_RELU_DSP,
-    _POINTWISE_DSP,
-    replace(_POINTWISE_DSP, name="pointwise_s8__dsp_relu", accepts=_accepts_pointwise_relu),
-    *(_of_one_channel(kernel) for kernel in (_DSP, _RELU_DSP, _STEM_DSP, _STEM_RELU_DSP)),
+    *_DSP,
+    *(_of_one_channel(kernel) for kernel in _DSP if kernel.extent is Extent.ROW),
 )

@@ -29,66 +29,89 @@ typedef struct {
     const int8_t *outside; /* a pixel of zero points */
 } tinyc_conv2d_s8_dsp;
 
-/* The products of one layer: whole blocks of channels, and the last block where one to three channels are left. */
-typedef struct {
-    tinyc_blocks whole, rest;
-    int32_t whole_channels, rest_channels;
-    tinyc_pair_blocks *pair;
-    tinyc_single_blocks *single;
-} tinyc_products;
-
-TINYC_INLINE tinyc_products tinyc_make_products(const tinyc_conv2d_s8_dsp *p, const uint32_t *acts, tinyc_pair_blocks *pair,
-                                                tinyc_single_blocks *single)
+/* The end of the first `blocks` blocks of four channels. */
+TINYC_INLINE const int32_t *tinyc_blocks_end(const tinyc_conv2d_s8_dsp *p, int32_t blocks)
 {
-    const int32_t words = 2 * p->steps + 4 * TINYC_REQUANTIZATION_WORDS;
-    const int32_t *middle = p->weights + (p->out_channels >> 2) * words;
-    tinyc_products products;
-    products.whole = tinyc_make_blocks(acts, p->steps, p->weights, middle);
-    products.whole_channels = p->out_channels & ~3;
-    products.rest_channels = p->out_channels & 3;
-    products.rest = tinyc_make_blocks(acts, p->steps, middle, products.rest_channels > 0 ? middle + words : middle);
-    products.pair = pair;
-    products.single = single;
-    return products;
+    return p->weights + blocks * (2 * p->steps + 4 * TINYC_REQUANTIZATION_WORDS);
 }
 
-/* The channels after the whole blocks. */
-TINYC_SHARED void tinyc_multiply_rest(int8_t *out, int8_t *next, int32_t pixels, const tinyc_products *products)
+/* The one to three channels after the whole blocks. */
+TINYC_SHARED void tinyc_multiply_rest(int8_t *out, int32_t pixels, const tinyc_conv2d_s8_dsp *p, uint32_t *acts, tinyc_pair_blocks *pair,
+                                      tinyc_single_blocks *single)
 {
+    const int32_t *weights = tinyc_blocks_end(p, p->out_channels >> 2);
+    const int32_t *weights_end = tinyc_blocks_end(p, (p->out_channels + 3) >> 2);
     int8_t last[8];
     if (pixels == 2) {
-        products->pair(&products->rest, last, last + 4);
+        tinyc_pairs job;
+        tinyc_make_pairs(&job, acts, p->steps, weights, weights_end);
+        job.out_a = last;
+        job.out_b = last + 4;
+        pair(&job);
     } else {
-        products->single(&products->rest, last);
+        tinyc_single job;
+        tinyc_make_single(&job, acts, p->steps, weights, weights_end);
+        job.out = last;
+        single(&job);
     }
-    for (int32_t c = 0; c < products->rest_channels; ++c) {
-        out[products->whole_channels + c] = last[c];
-        if (pixels == 2) {
-            next[products->whole_channels + c] = last[4 + c];
+    for (int32_t i = 0; i < pixels; ++i) {
+        for (int32_t c = p->out_channels & ~3; c < p->out_channels; ++c) {
+            out[i * p->out_stride + c] = last[4 * i + (c & 3)];
         }
     }
 }
 
-/* One or two pixels times all output channels. */
-TINYC_INLINE void tinyc_multiply(int8_t *out, int32_t pixels, const tinyc_products *products, const tinyc_conv2d_s8_dsp *p)
+/* One or two widened pixels times all output channels. */
+TINYC_INLINE void tinyc_multiply(int8_t *out, int32_t pixels, tinyc_pairs *job, const tinyc_conv2d_s8_dsp *p, tinyc_pair_blocks *pair,
+                                 tinyc_single_blocks *single)
 {
-    int8_t *next = out + p->out_stride;
-    if (products->whole_channels > 0) {
-        if (pixels == 2) {
-            products->pair(&products->whole, out, next);
-        } else {
-            products->single(&products->whole, out);
-        }
+    if (pixels == 2 && p->out_channels >= 4) {
+        job->out_a = out;
+        job->out_b = out + p->out_stride;
+        pair(job);
+    } else if (p->out_channels >= 4) {
+        tinyc_single last;
+        tinyc_make_single(&last, job->acts, p->steps, p->weights, tinyc_blocks_end(p, p->out_channels >> 2));
+        last.out = out;
+        single(&last);
     }
-    if (products->rest_channels > 0) {
-        tinyc_multiply_rest(out, next, pixels, products);
+    if ((p->out_channels & 3) != 0) {
+        tinyc_multiply_rest(out, pixels, p, job->acts, pair, single);
     }
     if (p->least > -128 || p->most < 127) {
         tinyc_clamp_bytes(out, p->out_channels, p->least, p->most);
         if (pixels == 2) {
-            tinyc_clamp_bytes(next, p->out_channels, p->least, p->most);
+            tinyc_clamp_bytes(out + p->out_stride, p->out_channels, p->least, p->most);
         }
     }
+}
+
+/* Whether a run of pairs goes without leaving the inner blocks. */
+TINYC_INLINE int32_t tinyc_is_straight(const tinyc_conv2d_s8_dsp *p)
+{
+    return p->runs == 1 && (p->run_bytes & 3) == 0 && (p->out_channels & 3) == 0 && p->least == -128 && p->most == 127;
+}
+
+/* `count` pairs whose windows are inside; the first starts `offset` bytes after the row pointers. */
+TINYC_INLINE void tinyc_multiply_straight(int8_t *out, const void *const *in, int32_t offset, int32_t count, tinyc_pairs *job,
+                                          const tinyc_conv2d_s8_dsp *p, tinyc_pair_blocks *pair)
+{
+    job->rows = in;
+    job->rows_end = in + p->kernel_rows * p->dilation_rows;
+    job->row_step = p->dilation_rows * (int32_t)sizeof *in;
+    job->offset = offset;
+    job->pixel_step = p->stride * p->in_stride;
+    job->run_bytes = 4 * p->run_bytes;
+    job->out_a = out;
+    job->out_b = out + p->out_stride;
+    job->out_gap = p->out_stride - p->out_channels;
+    job->out_stride = p->out_stride;
+    job->group_skip = TINYC_WIDEN_GROUP_BYTES * ((uint32_t)(p->run_bytes >> 2) & 3u) - 1u;
+    job->count = count;
+    job->outside = tinyc_pkhbt_lsl16((uint32_t)p->in_zero_point, (uint32_t)p->in_zero_point);
+    pair(job);
+    job->rows = job->rows_end;
+    job->count = 1;
 }
 
 /* A row of the windows that is outside: `words` words of zero points. */
@@ -101,21 +124,40 @@ TINYC_INLINE uint32_t *tinyc_widen_outside(uint32_t *to, int32_t words, int32_t 
     return to;
 }
 
-/* Windows that cross the left or right border, taps side by side, channels not a multiple of four: `edges` takes their bytes. */
+/* The bytes [first, end) of a run that are inside, for a window that starts at input column `left`. */
+typedef struct {
+    int32_t first, end;
+    int32_t offset; /* of the run's first byte from the row pointer */
+} tinyc_edge;
+
+TINYC_INLINE tinyc_edge tinyc_make_edge(int32_t left, int32_t origin, const tinyc_conv2d_s8_dsp *p)
+{
+    const int32_t room = p->in_columns - left < p->kernel_columns ? p->in_columns - left : p->kernel_columns;
+    const int32_t from = left < 0 ? -left : 0;
+    const tinyc_edge edge = {from * p->in_channels, (room > from ? room : from) * p->in_channels, (left - origin) * p->in_stride};
+    return edge;
+}
+
+/* A run's bytes: where they are, or copied between the zero points of `buffer`. */
+TINYC_INLINE const int8_t *tinyc_edge_run(int8_t *buffer, const int8_t *row, const tinyc_edge *edge, int32_t run_bytes)
+{
+    if (edge->first == 0 && edge->end == run_bytes) {
+        return row + edge->offset;
+    }
+    for (int32_t i = edge->first; i < edge->end; ++i) {
+        buffer[i] = row[edge->offset + i];
+    }
+    return buffer;
+}
+
+/* Windows that cross the left or right border, taps side by side, channels not a multiple of four. */
 TINYC_SHARED void tinyc_widen_edges(uint32_t *to, const void *const *in, int32_t left_a, int32_t left_b, int32_t origin,
                                     const tinyc_conv2d_s8_dsp *p)
 {
-    int8_t *edges = (int8_t *)(to + 2 * p->steps);
-    const int32_t left[2] = {left_a, left_b};
-    int32_t first[2], count[2];
-    for (int i = 0; i < 2; ++i) {
-        const int32_t from = left[i] < 0 ? -left[i] : 0;
-        const int32_t room = p->in_columns - left[i] < p->kernel_columns ? p->in_columns - left[i] : p->kernel_columns;
-        first[i] = from * p->in_channels;
-        count[i] = room > from ? (room - from) * p->in_channels : 0;
-    }
+    int8_t *buffer = (int8_t *)(to + 2 * p->steps);
+    const tinyc_edge edge_a = tinyc_make_edge(left_a, origin, p), edge_b = tinyc_make_edge(left_b, origin, p);
     for (int32_t i = 0; i < 2 * p->run_bytes; ++i) {
-        edges[i] = (int8_t)p->in_zero_point;
+        buffer[i] = (int8_t)p->in_zero_point;
     }
     for (int32_t i = 0; i < p->kernel_rows; ++i) {
         const int8_t *row = (const int8_t *)in[i * p->dilation_rows];
@@ -123,14 +165,9 @@ TINYC_SHARED void tinyc_widen_edges(uint32_t *to, const void *const *in, int32_t
             to = tinyc_widen_outside(to, 2 * p->steps / p->kernel_rows, p->in_zero_point);
             continue;
         }
-        for (int window = 0; window < 2; ++window) {
-            const int8_t *from = row + (left[window] - origin) * p->in_stride + first[window];
-            int8_t *edge = edges + window * p->run_bytes + first[window];
-            for (const int8_t *end = edge + count[window]; edge != end;) {
-                *edge++ = *from++;
-            }
-        }
-        to = tinyc_widen_pair(to, edges, edges + p->run_bytes, p->run_bytes);
+        const int8_t *a = tinyc_edge_run(buffer, row, &edge_a, p->run_bytes);
+        const int8_t *b = left_a == left_b ? a : tinyc_edge_run(buffer + p->run_bytes, row, &edge_b, p->run_bytes);
+        to = tinyc_widen_pair(to, a, b, p->run_bytes);
     }
 }
 
@@ -191,43 +228,85 @@ TINYC_INLINE void tinyc_widen_stem(uint32_t *to, const void *const *in, int32_t 
 
 typedef void tinyc_widen(uint32_t *to, const void *const *in, int32_t offset_a, int32_t offset_b, const tinyc_conv2d_s8_dsp *p);
 
-TINYC_INLINE void tinyc_conv2d_pairs(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
-                                     uint32_t *scratch, tinyc_widen *widen, tinyc_pair_blocks *pair, tinyc_single_blocks *single)
+/* One or two pixels of which a part of a window may be outside. */
+TINYC_INLINE void tinyc_widen_any(const void *const *in, int32_t left_a, int32_t left_b, int32_t origin, const tinyc_conv2d_s8_dsp *p,
+                                  uint32_t *scratch, tinyc_widen *widen)
 {
-    const tinyc_products products = tinyc_make_products(p, scratch, pair, single);
+    if (left_a >= 0 && left_b + (p->kernel_columns - 1) * p->dilation < p->in_columns) {
+        widen(scratch, in, (left_a - origin) * p->in_stride, (left_b - origin) * p->in_stride, p);
+    } else if (p->run_bytes == p->in_channels || (p->in_channels & 3) == 0) {
+        tinyc_widen_taps(scratch, in, left_a, left_b, origin, p);
+    } else {
+        tinyc_widen_edges(scratch, in, left_a, left_b, origin, p);
+    }
+}
+
+/* How many of `most` pairs from the window at `left` on have no column outside. */
+TINYC_INLINE int32_t tinyc_pairs_inside(int32_t left, int32_t most, const tinyc_conv2d_s8_dsp *p)
+{
+    const int32_t room = p->in_columns - (p->kernel_columns - 1) * p->dilation - 1 - left - p->stride;
+    if (left < 0 || room < 0) {
+        return 0;
+    }
+    const int32_t pairs = room / (2 * p->stride) + 1;
+    return pairs < most ? pairs : most;
+}
+
+TINYC_INLINE void tinyc_conv2d_pairs(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
+                                     uint32_t *scratch, tinyc_widen *widen, int32_t straight, tinyc_pair_blocks *pair,
+                                     tinyc_single_blocks *single)
+{
+    tinyc_pairs job;
+    tinyc_make_pairs(&job, scratch, p->steps, p->weights, tinyc_blocks_end(p, p->out_channels >> 2));
     const int32_t start = x0 * p->stride - p->pad_left;
     const int32_t origin = start > 0 ? start : 0;
-    const int32_t last = p->in_columns - (p->kernel_columns - 1) * p->dilation;
     int32_t left = start;
-    for (int32_t count = x1 - x0; count > 0; count -= 2) {
-        const int32_t left_b = count > 1 ? left + p->stride : left;
-        if (left >= 0 && left_b < last) {
-            widen(scratch, in, (left - origin) * p->in_stride, (left_b - origin) * p->in_stride, p);
-        } else if (p->run_bytes == p->in_channels || (p->in_channels & 3) == 0) {
-            tinyc_widen_taps(scratch, in, left, left_b, origin, p);
+    for (int32_t count = x1 - x0; count > 0;) {
+        const int32_t inside = tinyc_pairs_inside(left, count >> 1, p);
+        const int32_t done = inside > 0 ? 2 * inside : count > 1 ? 2 : 1;
+        if (inside > 0 && straight) {
+            tinyc_multiply_straight(out, in, (left - origin) * p->in_stride, inside, &job, p, pair);
+        } else if (inside > 0) {
+            int32_t offset = (left - origin) * p->in_stride;
+            int8_t *target = out;
+            for (int32_t i = 0; i < inside; ++i) {
+                widen(scratch, in, offset, offset + p->stride * p->in_stride, p);
+                tinyc_multiply(target, 2, &job, p, pair, single);
+                offset += 2 * p->stride * p->in_stride;
+                target += 2 * p->out_stride;
+            }
         } else {
-            tinyc_widen_edges(scratch, in, left, left_b, origin, p);
+            tinyc_widen_any(in, left, done == 2 ? left + p->stride : left, origin, p, scratch, widen);
+            tinyc_multiply(out, done, &job, p, pair, single);
         }
-        tinyc_multiply(out, count > 1 ? 2 : 1, &products, p);
-        left += 2 * p->stride;
-        out += 2 * p->out_stride;
+        left += done * p->stride;
+        out += done * p->out_stride;
+        count -= done;
     }
 }
 
 TINYC_SHARED void tinyc_conv2d_shared(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
                                       uint32_t *scratch, tinyc_pair_blocks *pair, tinyc_single_blocks *single)
 {
-    tinyc_conv2d_pairs(out, in, x0, x1, p, scratch, tinyc_widen_interior, pair, single);
+    tinyc_conv2d_pairs(out, in, x0, x1, p, scratch, tinyc_widen_interior, tinyc_is_straight(p), pair, single);
 }
 
 /* A window of one tap and stride 1: pixels may be those of a whole image. */
 TINYC_SHARED void tinyc_pointwise_shared(int8_t *out, const int8_t *in, int32_t count, const tinyc_conv2d_s8_dsp *p, uint32_t *scratch,
                                          tinyc_pair_blocks *pair, tinyc_single_blocks *single)
 {
-    const tinyc_products products = tinyc_make_products(p, scratch, pair, single);
+    const void *const rows[1] = {in};
+    tinyc_pairs job;
+    tinyc_make_pairs(&job, scratch, p->steps, p->weights, tinyc_blocks_end(p, p->out_channels >> 2));
+    if (count > 1 && tinyc_is_straight(p)) {
+        tinyc_multiply_straight(out, rows, 0, count >> 1, &job, p, pair);
+        in += (count & ~1) * p->in_stride;
+        out += (count & ~1) * p->out_stride;
+        count &= 1;
+    }
     for (; count > 0; count -= 2) {
         (void)tinyc_widen_pair(scratch, in, count > 1 ? in + p->in_stride : in, p->in_channels);
-        tinyc_multiply(out, count > 1 ? 2 : 1, &products, p);
+        tinyc_multiply(out, count > 1 ? 2 : 1, &job, p, pair, single);
         in += 2 * p->in_stride;
         out += 2 * p->out_stride;
     }
@@ -247,13 +326,13 @@ TINYC_INLINE void conv2d_s8__dsp_relu(void *out, const void *const *in, int32_t 
 /* A window whose rows are at most 32 adjacent bytes, as over an image's few channels; a copy for each layer. */
 TINYC_INLINE void stem_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
-    tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, tinyc_pair_blocks_ties,
+    tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, tinyc_pair_blocks_ties,
                        tinyc_single_blocks_ties);
 }
 
 TINYC_INLINE void stem_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
-    tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, tinyc_pair_blocks_relu,
+    tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, tinyc_pair_blocks_relu,
                        tinyc_single_blocks_relu);
 }
 

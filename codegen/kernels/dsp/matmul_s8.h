@@ -15,23 +15,43 @@
 #include "dsp/dsp.h"
 #include "requantize.h"
 
-/* A product of widened windows with blocks of four channels.  A step is two inputs: acts holds {pixel a, pixel b}, a word each.  The
- * last three fields say where the unrolled loops are entered: tinyc_make_blocks fills them. */
+/* Pairs of pixels times blocks of four channels.  Windows are widened into `acts` first: a step is two inputs, a word {pixel a} and a
+ * word {pixel b}.  Where rows == rows_end they have been. */
 typedef struct {
-    const uint32_t *acts;
+    uint32_t *acts;
+    const void *const *rows_end;
+    int32_t row_step;        /* bytes from one used row pointer to the next */
+    const void *const *rows; /* null pointers are rows outside */
+    int32_t offset;          /* bytes from a row pointer to the window of a; a row of it is adjacent bytes, a multiple of four */
+    int32_t pixel_step;      /* bytes from the window of a to that of b, and on to the next a */
+    int32_t run_bytes;       /* of acts, for one row of the window */
+    int8_t *out_a;
+    int8_t *out_b;
+    int32_t out_gap;    /* from the end of b's whole blocks to the next a */
+    int32_t out_stride; /* from a to b */
     const int32_t *weights;
     const int32_t *weights_end; /* after whole blocks, at least one */
     const uint32_t *acts_end;   /* after at least one step */
-    uint32_t pair_skip;         /* bytes of code, less 1 */
-    uint32_t single_skip;
-    uint32_t single_odd;
-} tinyc_blocks;
+    uint32_t step_skip;         /* bytes of code, less 1: where the unrolled loops are entered */
+    uint32_t group_skip;
+    int32_t count;    /* pairs, at least one */
+    uint32_t outside; /* two zero points */
+} tinyc_pairs;
 
-/* Writes four bytes of a and of b for each block. */
-typedef void tinyc_pair_blocks(const tinyc_blocks *job, int8_t *out_a, int8_t *out_b);
+typedef void tinyc_pair_blocks(const tinyc_pairs *job);
 
-/* The same for pixel a alone. */
-typedef void tinyc_single_blocks(const tinyc_blocks *job, int8_t *out_a);
+/* One pixel, widened as pixel a. */
+typedef struct {
+    const uint32_t *acts;
+    int8_t *out;
+    const int32_t *weights;
+    const int32_t *weights_end;
+    const uint32_t *acts_end;
+    uint32_t unit_skip;
+    uint32_t odd;
+} tinyc_single;
+
+typedef void tinyc_single_blocks(const tinyc_single *job);
 
 /* One vector of bytes: blocks of eight channels of dual words, or ("plain") of four channels of bytes as they are, which any weights
  * allow.  `acts_end` is after the whole groups of four; `tail` has the last one to three bytes. */
@@ -40,23 +60,43 @@ typedef void tinyc_vector_blocks(const int8_t *acts, const int32_t *weights, int
 
 enum {
     TINYC_PAIR_STEP_BYTES = 48, /* of code */
+    TINYC_WIDEN_GROUP_BYTES = 28,
     TINYC_SINGLE_UNIT_BYTES = 60,
     TINYC_VECTOR_GROUP_BYTES = 124,
     TINYC_PLAIN_GROUP_BYTES = 80,
     TINYC_REQUANTIZATION_WORDS = 4
 };
 
-TINYC_INLINE tinyc_blocks tinyc_make_blocks(const uint32_t *acts, int32_t steps, const int32_t *weights, const int32_t *weights_end)
+/* Windows of `steps` steps that are widened already; the caller sets where the output goes. */
+TINYC_INLINE void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t steps, const int32_t *weights, const int32_t *weights_end)
 {
-    tinyc_blocks job;
-    job.acts = acts;
-    job.weights = weights;
-    job.weights_end = weights_end;
-    job.acts_end = acts + 2 * steps;
-    job.pair_skip = TINYC_PAIR_STEP_BYTES * ((uint32_t)(steps - 1) & 7u) - 1u;
-    job.single_skip = TINYC_SINGLE_UNIT_BYTES * ((uint32_t)(steps >> 1) & 3u) - 1u;
-    job.single_odd = (uint32_t)steps & 1u;
-    return job;
+    job->acts = acts;
+    job->rows_end = NULL;
+    job->row_step = 0;
+    job->rows = NULL;
+    job->offset = 0;
+    job->pixel_step = 0;
+    job->run_bytes = 0;
+    job->out_gap = 0;
+    job->out_stride = 0;
+    job->weights = weights;
+    job->weights_end = weights_end;
+    job->acts_end = acts + 2 * steps;
+    job->step_skip = TINYC_PAIR_STEP_BYTES * ((uint32_t)(steps - 1) & 7u) - 1u;
+    job->group_skip = 0;
+    job->count = 1;
+    job->outside = 0;
+}
+
+TINYC_INLINE void tinyc_make_single(tinyc_single *job, const uint32_t *acts, int32_t steps, const int32_t *weights,
+                                    const int32_t *weights_end)
+{
+    job->acts = acts;
+    job->weights = weights;
+    job->weights_end = weights_end;
+    job->acts_end = acts + 2 * steps;
+    job->unit_skip = TINYC_SINGLE_UNIT_BYTES * ((uint32_t)(steps >> 1) & 3u) - 1u;
+    job->odd = (uint32_t)steps & 1u;
 }
 
 #if TINYC_HAS_DSP
@@ -114,26 +154,71 @@ TINYC_INLINE tinyc_blocks tinyc_make_blocks(const uint32_t *acts, int32_t steps,
     TINYC_REQUANTIZE(high_mul, a, doubling)                                                                                    \
     TINYC_REQUANTIZE(high_mul, b, doubling)
 
-/* Stack: 0 acts, 4 out_a, 8 out_b, 12 weights_end, 16 acts_end, 20 entry. */
+#define TINYC_WIDEN_GROUP                                                                                                      \
+    "ldr.w r11, [r2], #4\n"                                                                                                   \
+    "ldr.w r12, [r3], #4\n"                                                                                                   \
+    "sxtb16.w r9, r11\n"                                                                                                      \
+    "sxtb16.w r10, r12\n"                                                                                                     \
+    "sxtb16.w r11, r11, ror #8\n"                                                                                             \
+    "sxtb16.w r12, r12, ror #8\n"                                                                                             \
+    "stmia.w r0!, {r9, r10, r11, r12}\n"
+
+/* The stack holds a copy of the job, skips replaced by addresses.  Widening: to r0, rows_end r1, a r2, b r3, row_step r4, rows r5,
+ * offset r6, pixel_step r7, run_bytes r8, the run's end lr. */
 #define TINYC_DEFINE_PAIR_BLOCKS(name, high_mul)                                                                               \
-    TINYC_NAKED void name(TINYC_ARGUMENT const tinyc_blocks *job, TINYC_ARGUMENT int8_t *out_a, TINYC_ARGUMENT int8_t *out_b)  \
+    TINYC_NAKED void name(TINYC_ARGUMENT const tinyc_pairs *job)                                                               \
     {                                                                                                                          \
         __asm__ volatile(                                                                                                      \
-            "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                                   \
-            "ldmia.w r0, {r0, r3, r4, r5, r6}\n"                                                                              \
-            "adr.w r7, 3f\n"                                                                                                  \
-            "sub r6, r7, r6\n"                                                                                                \
-            "push {r0, r1, r2, r4, r5, r6}\n"                                                                                 \
-            "mov r1, r3\n"                                                                                                    \
+            "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                                    \
+            "sub sp, sp, #72\n"                                                                                                \
+            "ldmia.w r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"                                                    \
+            "stmia.w sp, {r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"                                                     \
+            "ldmia.w r0, {r1, r2, r3, r4, r5, r6, r7}\n"                                                                       \
+            "adr.w r8, 3f\n"                                                                                                   \
+            "sub r4, r8, r4\n"                                                                                                 \
+            "adr.w r8, 8f\n"                                                                                                   \
+            "sub r5, r8, r5\n"                                                                                                 \
+            "add r8, sp, #44\n"                                                                                                \
+            "stmia.w r8, {r1, r2, r3, r4, r5, r6, r7}\n"                                                                       \
+            "4:\n"                                                                                                             \
+            "ldmia.w sp, {r0, r1, r4, r5, r6, r7, r8}\n"                                                                       \
+            "add r9, r6, r7, lsl #1\n"                                                                                         \
+            "str r9, [sp, #16]\n"                                                                                              \
+            "cmp r5, r1\n"                                                                                                     \
+            "beq 9f\n"                                                                                                         \
+            "5:\n"                                                                                                             \
+            "ldr r2, [r5]\n"                                                                                                   \
+            "add r5, r5, r4\n"                                                                                                 \
+            "add lr, r0, r8\n"                                                                                                 \
+            "cbnz r2, 7f\n"                                                                                                    \
+            "ldr r9, [sp, #68]\n"                                                                                              \
+            "6:\n"                                                                                                             \
+            "str r9, [r0], #4\n"                                                                                               \
+            "cmp r0, lr\n"                                                                                                     \
+            "bne 6b\n"                                                                                                         \
+            "b 8f\n"                                                                                                           \
+            "7:\n"                                                                                                             \
+            "add r2, r2, r6\n"                                                                                                 \
+            "add r3, r2, r7\n"                                                                                                 \
+            "ldr.w pc, [sp, #60]\n"                                                                                            \
+            "0:\n"                                                                                                             \
+            TINYC_WIDEN_GROUP TINYC_WIDEN_GROUP TINYC_WIDEN_GROUP TINYC_WIDEN_GROUP                                            \
+            "8:\n"                                                                                                             \
+            "cmp r0, lr\n"                                                                                                     \
+            "bne 0b\n"                                                                                                         \
+            "cmp r5, r1\n"                                                                                                     \
+            "bne 5b\n"                                                                                                         \
+            "9:\n"                                                                                                             \
+            "ldr r1, [sp, #44]\n"                                                                                              \
             "1:\n"                                                                                                             \
             "ldr r0, [sp]\n"                                                                                                   \
             TINYC_PAIR_FIRST                                                                                                   \
-            "ldr.w pc, [sp, #20]\n"                                                                                            \
+            "ldr.w pc, [sp, #56]\n"                                                                                            \
             "2:\n"                                                                                                             \
             TINYC_PAIR_STEP TINYC_PAIR_STEP TINYC_PAIR_STEP TINYC_PAIR_STEP                                                    \
             TINYC_PAIR_STEP TINYC_PAIR_STEP TINYC_PAIR_STEP TINYC_PAIR_STEP                                                    \
             "3:\n"                                                                                                             \
-            "ldr r2, [sp, #16]\n"                                                                                              \
+            "ldr r2, [sp, #52]\n"                                                                                              \
             "cmp r0, r2\n"                                                                                                     \
             "bne.w 2b\n"                                                                                                       \
             "sub r4, r4, r6\n"                                                                                                 \
@@ -144,7 +229,7 @@ TINYC_INLINE tinyc_blocks tinyc_make_blocks(const uint32_t *acts, int32_t steps,
             TINYC_REQUANTIZE_PAIR(high_mul, "r4", "r5", "asr #7")                                                              \
             TINYC_REQUANTIZE_PAIR(high_mul, "r10", "r11", "lsl #1")                                                            \
             TINYC_REQUANTIZE_PAIR(high_mul, "r8", "r9", "asr #7")                                                              \
-            "ldrd r2, r3, [sp, #4]\n"                                                                                          \
+            "ldrd r2, r3, [sp, #28]\n"                                                                                         \
             "strb r6, [r2], #1\n"                                                                                              \
             "strb r4, [r2], #1\n"                                                                                              \
             "strb r10, [r2], #1\n"                                                                                             \
@@ -153,12 +238,22 @@ TINYC_INLINE tinyc_blocks tinyc_make_blocks(const uint32_t *acts, int32_t steps,
             "strb r5, [r3], #1\n"                                                                                              \
             "strb r11, [r3], #1\n"                                                                                             \
             "strb r9, [r3], #1\n"                                                                                              \
-            "strd r2, r3, [sp, #4]\n"                                                                                          \
-            "ldr r0, [sp, #12]\n"                                                                                              \
+            "strd r2, r3, [sp, #28]\n"                                                                                         \
+            "ldr r0, [sp, #48]\n"                                                                                              \
             "cmp r1, r0\n"                                                                                                     \
             "bne.w 1b\n"                                                                                                       \
-            "add sp, sp, #24\n"                                                                                               \
-            "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                       \
+            "ldr r4, [sp, #64]\n"                                                                                              \
+            "subs r4, r4, #1\n"                                                                                                \
+            "beq 6f\n"                                                                                                         \
+            "ldrd r5, r6, [sp, #36]\n"                                                                                         \
+            "str r4, [sp, #64]\n"                                                                                              \
+            "add r2, r3, r5\n"                                                                                                 \
+            "add r3, r2, r6\n"                                                                                                 \
+            "strd r2, r3, [sp, #28]\n"                                                                                         \
+            "b.w 4b\n"                                                                                                         \
+            "6:\n"                                                                                                             \
+            "add sp, sp, #72\n"                                                                                                \
+            "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                                   \
     }
 
 TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_ties, TINYC_TIES)
@@ -191,13 +286,13 @@ TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_RELU)
     TINYC_REQUANTIZE(high_mul, sum, doubling)                                                                                  \
     "strb " sum ", [r8], #1\n"
 
-/* Stack: 0 acts, 4 out_a, 8 weights_end, 12 acts_end, 16 entry, 20 first entry: that or the odd step. */
+/* Stack: 0 acts, 4 out, 8 weights_end, 12 acts_end, 16 entry, 20 first entry: that or the odd step. */
 #define TINYC_DEFINE_SINGLE_BLOCKS(name, high_mul)                                                                             \
-    TINYC_NAKED void name(TINYC_ARGUMENT const tinyc_blocks *job, TINYC_ARGUMENT int8_t *out_a)                                \
+    TINYC_NAKED void name(TINYC_ARGUMENT const tinyc_single *job)                                                              \
     {                                                                                                                          \
         __asm__ volatile(                                                                                                      \
             "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                                   \
-            "ldmia.w r0, {r0, r3, r4, r5, r6, r7, r8}\n"                                                                      \
+            "ldmia.w r0, {r0, r2, r3, r4, r5, r7, r8}\n"                                                                      \
             "adr.w r6, 3f\n"                                                                                                  \
             "sub r6, r6, r7\n"                                                                                                \
             "adr.w r7, 6f\n"                                                                                                  \
@@ -205,7 +300,7 @@ TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_RELU)
             "cmp r8, #0\n"                                                                                                    \
             "it eq\n"                                                                                                         \
             "moveq r7, r6\n"                                                                                                  \
-            "push {r0, r1, r4, r5, r6, r7}\n"                                                                                 \
+            "push {r0, r2, r4, r5, r6, r7}\n"                                                                                 \
             "mov r1, r3\n"                                                                                                    \
             "1:\n"                                                                                                            \
             "ldr r0, [sp]\n"                                                                                                  \
@@ -383,7 +478,10 @@ TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_relu, TINYC_VECTOR_SUMS, TINYC_VE
 TINYC_DEFINE_VECTOR_BLOCKS(tinyc_plain_blocks_ties, TINYC_PLAIN_SUMS, TINYC_PLAIN_GROUP, TINYC_PLAIN_STORES(TINYC_VECTOR_TIES))
 TINYC_DEFINE_VECTOR_BLOCKS(tinyc_plain_blocks_relu, TINYC_PLAIN_SUMS, TINYC_PLAIN_GROUP, TINYC_PLAIN_STORES(TINYC_RELU))
 
-#define TINYC_WIDEN_GROUP                                                                                                      \
+/* `count` groups of four bytes of a and of b, widened: {a even, b even, a odd, b odd} each. */
+TINYC_INLINE uint32_t *tinyc_widen_groups(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
+{
+#define TINYC_WIDEN_NEXT                                                                                                       \
     "ldr r6, [%1], #4\n"                                                                                                      \
     "ldr r8, [%2], #4\n"                                                                                                      \
     "sxtb16 r4, r6\n"                                                                                                         \
@@ -391,25 +489,22 @@ TINYC_DEFINE_VECTOR_BLOCKS(tinyc_plain_blocks_relu, TINYC_PLAIN_SUMS, TINYC_PLAI
     "sxtb16 r6, r6, ror #8\n"                                                                                                 \
     "sxtb16 r8, r8, ror #8\n"                                                                                                 \
     "stmia %0!, {r4, r5, r6, r8}\n"
-
-/* `count` groups of four bytes of a and of b, widened: {a even, b even, a odd, b odd} each. */
-TINYC_INLINE uint32_t *tinyc_widen_groups(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
-{
     __asm__ volatile("subs %3, %3, #4\n"
                      "blt 2f\n"
-                     "1:\n" TINYC_WIDEN_GROUP TINYC_WIDEN_GROUP TINYC_WIDEN_GROUP TINYC_WIDEN_GROUP
+                     "1:\n" TINYC_WIDEN_NEXT TINYC_WIDEN_NEXT TINYC_WIDEN_NEXT TINYC_WIDEN_NEXT
                      "subs %3, %3, #4\n"
                      "bge 1b\n"
                      "2:\n"
                      "adds %3, %3, #4\n"
                      "beq 4f\n"
-                     "3:\n" TINYC_WIDEN_GROUP
+                     "3:\n" TINYC_WIDEN_NEXT
                      "subs %3, %3, #1\n"
                      "bne 3b\n"
                      "4:\n"
                      : "+r"(to), "+r"(a), "+r"(b), "+r"(count)
                      :
                      : "r4", "r5", "r6", "r8", "cc", "memory");
+#undef TINYC_WIDEN_NEXT
     return to;
 }
 
@@ -462,18 +557,60 @@ TINYC_INLINE const int32_t *tinyc_block_1x4(const uint32_t *acts, const uint32_t
     return weights + 4 * TINYC_REQUANTIZATION_WORDS;
 }
 
-TINYC_INLINE void tinyc_pair_blocks_c(const tinyc_blocks *job, int8_t *out_a, int8_t *out_b, int32_t ties)
+/* Four bytes of a and of b, widened: {a even, b even, a odd, b odd}. */
+TINYC_INLINE uint32_t *tinyc_widen_group(uint32_t *to, const int8_t *a, const int8_t *b)
 {
-    for (const int32_t *weights = job->weights; weights != job->weights_end; out_a += 4, out_b += 4) {
-        (void)tinyc_block_1x4(job->acts, job->acts_end, weights, out_a, ties);
-        weights = tinyc_block_1x4(job->acts + 1, job->acts_end + 1, weights, out_b, ties);
+    const uint32_t word_a = tinyc_load32(a), word_b = tinyc_load32(b);
+    to[0] = tinyc_sxtb16(word_a);
+    to[1] = tinyc_sxtb16(word_b);
+    to[2] = tinyc_sxtb16_ror8(word_a);
+    to[3] = tinyc_sxtb16_ror8(word_b);
+    return to + 4;
+}
+
+/* `count` groups. */
+TINYC_INLINE uint32_t *tinyc_widen_groups(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
+{
+    for (; count > 0; --count, a += 4, b += 4) {
+        to = tinyc_widen_group(to, a, b);
+    }
+    return to;
+}
+
+TINYC_INLINE void tinyc_widen_rows_c(const tinyc_pairs *job, uint32_t *to, int32_t offset)
+{
+    const char *rows = (const char *)job->rows;
+    for (; rows != (const char *)job->rows_end; rows += job->row_step) {
+        const int8_t *row = (const int8_t *)*(const void *const *)(const void *)rows;
+        if (row != NULL) {
+            to = tinyc_widen_groups(to, row + offset, row + offset + job->pixel_step, job->run_bytes / 16);
+            continue;
+        }
+        for (int32_t i = 0; i < job->run_bytes / 4; ++i) {
+            *to++ = job->outside;
+        }
     }
 }
 
-TINYC_INLINE void tinyc_single_blocks_c(const tinyc_blocks *job, int8_t *out_a, int32_t ties)
+TINYC_INLINE void tinyc_pair_blocks_c(const tinyc_pairs *job, int32_t ties)
 {
-    for (const int32_t *weights = job->weights; weights != job->weights_end; out_a += 4) {
-        weights = tinyc_block_1x4(job->acts, job->acts_end, weights, out_a, ties);
+    int8_t *out_a = job->out_a, *out_b = job->out_b;
+    for (int32_t i = 0; i < job->count; ++i) {
+        tinyc_widen_rows_c(job, job->acts, job->offset + 2 * i * job->pixel_step);
+        for (const int32_t *weights = job->weights; weights != job->weights_end; out_a += 4, out_b += 4) {
+            (void)tinyc_block_1x4(job->acts, job->acts_end, weights, out_a, ties);
+            weights = tinyc_block_1x4(job->acts + 1, job->acts_end + 1, weights, out_b, ties);
+        }
+        out_a = out_b + job->out_gap;
+        out_b = out_a + job->out_stride;
+    }
+}
+
+TINYC_INLINE void tinyc_single_blocks_c(const tinyc_single *job, int32_t ties)
+{
+    int8_t *out = job->out;
+    for (const int32_t *weights = job->weights; weights != job->weights_end; out += 4) {
+        weights = tinyc_block_1x4(job->acts, job->acts_end, weights, out, ties);
     }
 }
 
@@ -535,14 +672,8 @@ TINYC_INLINE void tinyc_plain_blocks_c(const int8_t *acts, const int32_t *weight
 }
 
 #define TINYC_DEFINE_BLOCKS(suffix, ties)                                                                                      \
-    TINYC_SHARED void tinyc_pair_blocks_##suffix(const tinyc_blocks *job, int8_t *out_a, int8_t *out_b)                        \
-    {                                                                                                                          \
-        tinyc_pair_blocks_c(job, out_a, out_b, ties);                                                                          \
-    }                                                                                                                          \
-    TINYC_SHARED void tinyc_single_blocks_##suffix(const tinyc_blocks *job, int8_t *out_a)                                     \
-    {                                                                                                                          \
-        tinyc_single_blocks_c(job, out_a, ties);                                                                               \
-    }                                                                                                                          \
+    TINYC_SHARED void tinyc_pair_blocks_##suffix(const tinyc_pairs *job) { tinyc_pair_blocks_c(job, ties); }                   \
+    TINYC_SHARED void tinyc_single_blocks_##suffix(const tinyc_single *job) { tinyc_single_blocks_c(job, ties); }              \
     TINYC_SHARED void tinyc_vector_blocks_##suffix(const int8_t *acts, const int32_t *weights, int8_t *out,                    \
                                                    const int32_t *weights_end, const int8_t *acts_end, uint32_t skip,          \
                                                    uint32_t tail, uint32_t has_tail)                                           \
@@ -560,26 +691,6 @@ TINYC_INLINE void tinyc_plain_blocks_c(const int8_t *acts, const int32_t *weight
 
 TINYC_DEFINE_BLOCKS(ties, 1)
 TINYC_DEFINE_BLOCKS(relu, 0)
-
-/* Four bytes of a and of b, widened: {a even, b even, a odd, b odd}. */
-TINYC_INLINE uint32_t *tinyc_widen_group(uint32_t *to, const int8_t *a, const int8_t *b)
-{
-    const uint32_t word_a = tinyc_load32(a), word_b = tinyc_load32(b);
-    to[0] = tinyc_sxtb16(word_a);
-    to[1] = tinyc_sxtb16(word_b);
-    to[2] = tinyc_sxtb16_ror8(word_a);
-    to[3] = tinyc_sxtb16_ror8(word_b);
-    return to + 4;
-}
-
-/* `count` groups. */
-TINYC_INLINE uint32_t *tinyc_widen_groups(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
-{
-    for (; count > 0; --count, a += 4, b += 4) {
-        to = tinyc_widen_group(to, a, b);
-    }
-    return to;
-}
 
 #endif
 
