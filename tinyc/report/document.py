@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tinyc.board import Board
+from tinyc.passes import overflowing
 from tinyc.plan.plan import layer_by_layer_bytes
 from tinyc.report.inputs import Inputs
 from tinyc.report.predictions import predictions
@@ -53,6 +54,7 @@ def _analysis(analysis: Analysis) -> Document:
             "io": analysis.io,
             "macs": model.graph.macs(),
             "macs_executed": sum(layer.macs for layer in program.layers),
+            "accumulator_overflow": list(overflowing(model.graph)),
         },
         "board": None if analysis.board is None else _board(analysis.board),
         "memory": {

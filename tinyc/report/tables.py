@@ -13,10 +13,12 @@ from rich.text import Text
 from tinyc import board as board_catalogue
 from tinyc.board import HOST, Board
 from tinyc.build.tools import ARM_GCC, QEMU_ARM, tools
+from tinyc.checker import Verdict
 from tinyc.emit import SourceTree
 from tinyc.frontends.tflite_operators import IMPORTERS
 from tinyc.lower import Program
 from tinyc.ops import ALL
+from tinyc.passes import overflowing
 from tinyc.report.document import Document, to_json, weights_bytes
 from tinyc.report.inputs import Inputs
 from tinyc.report.predictions import Prediction, predictions
@@ -88,6 +90,24 @@ def source_table(tree: SourceTree, folder: object) -> RenderableType:
     return Group(table, Text(use), Text(""))
 
 
+def verdict_table(verdict: Verdict) -> RenderableType:
+    """What replaying a certificate showed; one that does not hold is an error instead."""
+    certificate, trace = verdict.certificate, verdict.trace
+    derived = (
+        "follows from the buffers"
+        if verdict.bound_derived
+        else f"a solver's claim; the buffers give {verdict.lower_bound:,}"
+    )
+    facts = [
+        ("kernel calls", f"{trace.calls:,}", "replayed in order"),
+        ("bytes read", f"{trace.bytes_read:,}", "each the right byte of the right tensor"),
+        ("bytes written", f"{trace.bytes_written:,}", "none over something still needed"),
+        ("arena", f"{certificate.claims.arena_bytes:,}", f"never left; {trace.reach:,} reached"),
+        ("lower bound", f"{certificate.claims.lower_bound_bytes:,}", derived),
+    ]
+    return _facts(f"{certificate.model}: the plan holds", facts)
+
+
 def boards_table() -> RenderableType:
     """Every board."""
     table = _table("board", "", "core", right=("MHz", "SRAM", "flash"), after=("runs on",))
@@ -133,11 +153,12 @@ def _heading(analysis: Analysis) -> RenderableType:
     model, program = analysis.model, analysis.program
     regions = program.plan.regions
     streamed = f", {regions} streamed region{'s' if regions > 1 else ''}" if regions else ""
-    executed = sum(layer.macs for layer in program.layers)
-    macs = model.graph.macs()
-    work = f"{macs / 1e6:.3g} M multiply-accumulates" + (
-        f" ({executed / 1e6:.3g} M executed)" if executed != macs else ""
-    )
+    macs, executed = model.graph.macs(), sum(layer.macs for layer in program.layers)
+    dead = macs - program.plan.graph.macs()
+    work = f"{macs / 1e6:.3g} M multiply-accumulates"
+    notes = [f"{dead / 1e6:.3g} M of them dead"] if dead > 0 else []
+    notes += [f"{executed / 1e6:.3g} M executed"] if executed != macs else []
+    work += f" ({', '.join(notes)})" if notes else ""
     lines = [
         Text.assemble((model.path.name, "bold"), f"  {model.format}, {len(program.layers)} layers{streamed}, {work}")
     ]
@@ -147,6 +168,10 @@ def _heading(analysis: Analysis) -> RenderableType:
         lines.append(Text.assemble((board.name, "bold"), f"  {board.title}, {board.core}, {sizes}"))
     elif board is not None:
         lines.append(Text.assemble((board.name, "bold"), f"  {board.title}"))
+    risky = overflowing(model.graph)
+    if risky:
+        names = ", ".join(_short(name) for name in risky)
+        lines.append(Text(f"The 32-bit accumulator may overflow on some input: {names}.", style="yellow"))
     return Group(*lines, Text(""))
 
 
