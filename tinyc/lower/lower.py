@@ -12,8 +12,9 @@ import numpy as np
 from tinyc.ir import Tensor, Window
 from tinyc.ir.types import Array
 from tinyc.kernels.contract import CArray, Extent, PaddingRows, Strides
-from tinyc.lower.program import Constant, Demand, Layer, Loop, Port, Program, RegionLoop, Source
+from tinyc.lower.program import Constant, Demand, Layer, Loop, LoopTile, Port, Program, RegionLoop, Source
 from tinyc.plan import Direction, Group, Mode, Plan, Step, View
+from tinyc.plan.regions import Tile
 
 ARENA_ALIGN = 16
 PUSHED_ROW = "pushed"
@@ -88,13 +89,50 @@ def _group(plan: Plan, pool: _Pool, number: int, group: Group, shared: frozenset
     return RegionLoop(
         index=number,
         loops=tuple(
-            replace(loop, demands=wanted, resume=_resume(demands, position))
+            replace(
+                loop,
+                demands=wanted,
+                resume=_resume(demands, position),
+                tiles=tuple(_tile(plan, group, tile, position) for tile in group.tiles),
+            )
             for position, (loop, wanted) in enumerate(zip(loops, demands, strict=True))
         ),
         sinks=group.sinks,
         descending=group.direction is Direction.DESCENDING,
         state_offset=None if group.state is None else plan.placement.offsets[group.state],
     )
+
+
+def _tile(plan: Plan, group: Group, tile: tuple[Tile, ...], position: int) -> LoopTile:
+    """A tile's ranges for the step at `position`; a ring stores the columns of its tile from its first on."""
+    step, mine = plan.steps[group.steps[position]], tile[position]
+    stored = {plan.steps[index].output.root: made.x0 for index, made in zip(group.steps, tile, strict=True)}
+    inputs = []
+    for activation, view in zip(step.activations, step.inputs, strict=True):
+        tensor = step.operands.input(activation)
+        rule = step.op.column_rule(step.operands, activation)
+        assert isinstance(rule, Window)
+        first = min(max(rule.lo(mine.x0), 0), tensor.hwc[1])
+        if view is not None and view.root in group.rings:
+            first -= stored[view.root]
+        inputs.append(first * _pixel_stride(tensor, view))
+    x0 = 0 if step.output.root in group.rings else mine.x0
+    return LoopTile(
+        first=mine.first,
+        end=mine.end,
+        x0=mine.x0,
+        x1=mine.x1,
+        out=x0 * step.output.pixel_stride,
+        inputs=tuple(inputs),
+    )
+
+
+def _row_stride(plan: Plan, group: Group, view: View) -> int:
+    """Bytes from one stored row to the next: a ring of a region in tiles keeps some columns only."""
+    if view.root not in group.widths:
+        return view.row_stride
+    root = plan.graph.tensors[view.root]
+    return group.widths[view.root] * root.hwc[2] * root.dtype.bytes
 
 
 def _loop(plan: Plan, pool: _Pool, group: Group, index: int, shared: bool) -> Loop:
@@ -124,7 +162,7 @@ def _loop(plan: Plan, pool: _Pool, group: Group, index: int, shared: bool) -> Lo
         descending=group.direction is Direction.DESCENDING,
         sources=sources,
         offset=plan.offset(step.output),
-        row_stride=step.output.row_stride,
+        row_stride=_row_stride(plan, group, step.output),
         pixel_stride=step.output.pixel_stride,
         scratch_offset=plan.placement.offsets[group.scratch] if group.scratch and step.scratch_bytes else None,
         ring=_ring(plan, group, step.output.root, layer.rows),
@@ -209,7 +247,7 @@ def _source(plan: Plan, pool: _Pool, group: Group, step: Step, position: int, vi
         return Source(offset=0, symbol=PUSHED_ROW, row_stride=0, rows=rows, count=1)
     symbol = pool.constant_input(tensor) if view is None else None
     offset = 0 if view is None else plan.offset(view)
-    row_stride = columns * channels * tensor.dtype.bytes if view is None else view.row_stride
+    row_stride = columns * channels * tensor.dtype.bytes if view is None else _row_stride(plan, group, view)
     rule = step.op.row_rule(step.operands, position)
     if group.mode is not Mode.ROWS or step.kernel.extent is Extent.WHOLE or not isinstance(rule, Window):
         ring = None if view is None else _ring(plan, group, view.root, rows)

@@ -124,6 +124,21 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoopTile:
+    """What one layer makes in one tile: output rows [first, end), columns [x0, x1).
+
+    `out` and `inputs` are the bytes from the start of a row, as it is stored, to the first column that a call touches.
+    """
+
+    first: int
+    end: int
+    x0: int
+    x1: int
+    out: int
+    inputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
     """One layer from its first row to its last: how the schedule calls it."""
 
@@ -140,6 +155,8 @@ class Loop:
     """The output's rows that are kept, as in `Source`."""
     demands: tuple[Demand, ...] = ()
     """Within a region: what must have been made before a row of this layer."""
+    tiles: tuple[LoopTile, ...] = ()
+    """Within a region in tiles: what this layer makes in each."""
     pushed: bool = False
     """Whether each row is one that the caller pushes."""
     resume: int | None = None
@@ -153,6 +170,13 @@ class Loop:
     def columns(self) -> int:
         """Output columns a call writes."""
         return self.layer.row_pixels if self.mode is Mode.ROWS else self.layer.rows * self.layer.row_pixels
+
+    def tile(self, number: int) -> LoopTile:
+        """What the layer makes in a tile; without tiles, everything."""
+        if self.tiles:
+            return self.tiles[number]
+        everything = (0,) * len(self.sources)
+        return LoopTile(first=0, end=self.layer.rows, x0=0, x1=self.layer.row_pixels, out=0, inputs=everything)
 
     @property
     def pointers(self) -> int:
@@ -182,11 +206,29 @@ class RegionLoop:
         """Whether some layer goes back to the sinks, rather than to the one layer that needs its rows."""
         return any(loop.resume is None for loop in self.loops)
 
-    def calls(self) -> Iterator[tuple[int, int]]:
-        """(position, actual row) in the order of execution."""
+    @property
+    def tiles(self) -> int:
+        """How many times the region runs, each for a part of its output."""
+        return max(len(self.loops[0].tiles), 1)
+
+    @property
+    def tile_numbers(self) -> int:
+        """How many numbers describe a layer in a tile."""
+        return 5 + max(len(loop.sources) for loop in self.loops)
+
+    def tile_row(self, tile: LoopTile) -> tuple[int, ...]:
+        """Those numbers: see `LoopTile`."""
+        shifts = (*tile.inputs, *(0,) * (self.tile_numbers - 5 - len(tile.inputs)))
+        return (tile.first, tile.end, tile.x0, tile.x1, tile.out, *shifts)
+
+    def calls(self) -> Iterator[tuple[int, int, int, int]]:
+        """(position, actual row, x0, x1) in the order of execution."""
         rows = [loop.layer.rows for loop in self.loops]
-        for position, row in walk_order(rows, self.sinks, self._missing):
-            yield position, rows[position] - 1 - row if self.descending else row
+        for tile in range(self.tiles):
+            ranges = [loop.tile(tile) for loop in self.loops]
+            for position, row in walk_order([(r.first, r.end) for r in ranges], self.sinks, self._missing):
+                actual = rows[position] - 1 - row if self.descending else row
+                yield position, actual, ranges[position].x0, ranges[position].x1
 
     def _missing(self, position: int, row: int, made: Sequence[int]) -> int | None:
         loop = self.loops[position]
@@ -234,13 +276,18 @@ class Program:
 
     def calls(self) -> Iterator[tuple[int, int | None]]:
         """(layer index, row) of every kernel call in the order of execution; row None where one call writes the whole output."""
+        for layer, row, _, _ in self.ranges():
+            yield layer, row
+
+    def ranges(self) -> Iterator[tuple[int, int | None, int, int]]:
+        """(layer index, row, x0, x1) of every kernel call: `calls`, with the columns that it writes."""
         for group in self.groups:
             if isinstance(group, RegionLoop):
-                for position, made in group.calls():
-                    yield group.loops[position].layer.index, made
+                for position, made, x0, x1 in group.calls():
+                    yield group.loops[position].layer.index, made, x0, x1
             elif group.mode is not Mode.ROWS:
-                yield group.layer.index, None
+                yield group.layer.index, None, 0, group.columns
             else:
                 rows = range(group.layer.rows)
                 for row in reversed(rows) if group.descending else rows:
-                    yield group.layer.index, row
+                    yield group.layer.index, row, 0, group.columns

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tinyc.ir import Graph, Tensor, Window
 from tinyc.kernels.contract import Extent
 from tinyc.plan.overlap import Distance
-from tinyc.plan.regions import Read, RowStep, Walk, simulate
+from tinyc.plan.regions import Read, RowStep, Tile, Walk, simulate
 from tinyc.plan.step import Step
 from tinyc.plan.views import View, whole
 
@@ -43,6 +43,12 @@ class Region:
     ticks: Mapping[str, tuple[int, int]]
     distances: Mapping[tuple[str, str], Distance]
     calls: int
+    tiles: tuple[tuple[Tile, ...], ...] = ()
+    """For each tile what each step makes; empty: the region runs once, over everything."""
+    widths: Mapping[str, int] = field(default_factory=dict)
+    """The columns that the ring of each inner root keeps, where there are tiles."""
+    extra_macs: int = 0
+    """Multiply-accumulates that tiles compute again."""
 
 
 def lifetimes(graph: Graph, steps: Sequence[Step]) -> dict[str, Lifetime]:

@@ -14,10 +14,10 @@ from tinyc.ops import Concatenation, InputRows, Reshape
 from tinyc.plan.candidates import Region, kept_rows
 from tinyc.plan.place import Overlap, Placement, Problem, place
 from tinyc.plan.problem import STATE, group_ticks, make_problem, scratch_name
-from tinyc.plan.search import Partition, layers, least_memory
+from tinyc.plan.regions import Tile
+from tinyc.plan.search import Partition, layers, least_memory, least_work, patches
 from tinyc.plan.step import Step
 from tinyc.plan.views import View, assign_views, whole
-
 
 NO_KERNEL = (Concatenation, InputRows, Reshape)
 """Operators that become views or copies."""
@@ -53,6 +53,13 @@ class Group:
     reads: tuple[tuple[int, ...], ...] = ()
     rings: Mapping[str, int] = field(default_factory=dict)
     scratch: str | None = None
+    tiles: tuple[tuple[Tile, ...], ...] = ()
+    """For each tile what each step makes; empty: the region runs once, over everything."""
+    widths: Mapping[str, int] = field(default_factory=dict)
+    """The columns that each ring keeps, where there are tiles."""
+    extra_macs: int = 0
+    ticks: int = 1
+    """How many ticks of buffers' lives it takes; a region's calls."""
     state: str | None = None
     """The buffer of a region that takes the input row by row: how many rows each step has made."""
 
@@ -88,23 +95,57 @@ class Plan:
         return self.live[step]
 
     @property
+    def extra_macs(self) -> int:
+        """Multiply-accumulates that tiles compute again."""
+        return sum(group.extra_macs for group in self.groups)
+
+    @property
     def regions(self) -> int:
         return sum(len(group.steps) > 1 for group in self.groups)
 
 
-def make_plan(graph: Graph, *, isas: tuple[Isa, ...], schedule: str = "auto", effort: float = 2.0) -> Plan:
+def make_plan(
+    graph: Graph,
+    *,
+    isas: tuple[Isa, ...],
+    schedule: str = "auto",
+    budget: int | None = None,
+    effort: float = 2.0,
+) -> Plan:
     """The plan for a rewritten graph on a core with these instruction sets.
 
-    `schedule` is layers (each step by itself), stream or auto (regions where they save memory).
+    `schedule` is layers (each step by itself), patches (MCUNetV2), stream (rings, nothing computed twice) or auto: the least work whose
+    arena is within `budget` bytes, and among equals the smallest.  Where nothing fits, the smallest found: the caller compares.
     """
+    steps, views = make_steps(graph, isas=isas)
+    plans = [_placed(graph, steps, views, partition, effort) for partition in _partitions(graph, steps, schedule, budget)]
+    best = min(plans, key=lambda plan: plan.arena_bytes)
+    if schedule != "auto" or budget is None:
+        return best
+    peak = budget
+    while best.arena_bytes > budget:
+        point = least_work(graph, steps, peak=peak)
+        if point is None:
+            return best
+        best = min(best, _placed(graph, steps, views, point.partition, effort), key=lambda plan: plan.arena_bytes)
+        peak = min(peak, point.peak) - 64  # a bound that placement missed by a little: ask for a little less
+    return best
+
+
+def make_steps(graph: Graph, *, isas: tuple[Isa, ...]) -> tuple[tuple[Step, ...], dict[str, View]]:
+    """The kernel runs that a graph comes down to, in the graph's order, and where its tensors live relative to one another."""
     kernels = {o.name: _kernel(graph, o, isas) for o in graph.operations if not isinstance(o.op, NO_KERNEL)}
     views = assign_views(graph, kernels)
-    steps = _steps(graph, kernels, views, isas)
-    partitions = [layers(graph, steps)]
-    if schedule != "layers":
-        partitions.append(least_memory(graph, steps))
-    plans = [_placed(graph, steps, views, partition, effort) for partition in partitions]
-    return min(plans, key=lambda plan: plan.arena_bytes)
+    return _steps(graph, kernels, views, isas), views
+
+
+def _partitions(graph: Graph, steps: tuple[Step, ...], schedule: str, budget: int | None) -> list[Partition]:
+    if schedule == "layers":
+        return [layers(graph, steps)]
+    if schedule == "patches":
+        found = patches(graph, steps, peak=budget) or patches(graph, steps, peak=None)
+        return [layers(graph, steps) if found is None else found.partition]
+    return [layers(graph, steps), least_memory(graph, steps).partition]
 
 
 def _placed(
@@ -275,7 +316,11 @@ def _group(
             sinks=part.sinks,
             reads=part.reads,
             rings=part.rings,
+            tiles=part.tiles,
+            widths=part.widths,
+            extra_macs=part.extra_macs,
             scratch=scratch_used,
+            ticks=part.calls,
             state=STATE if any(step.pushed for step in steps[part.start : part.end]) else None,
         )
     step = steps[part]

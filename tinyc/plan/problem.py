@@ -14,7 +14,6 @@ from tinyc.plan.place import Buffer, Overlap, Problem
 from tinyc.plan.search import Partition, pinned_lifetimes, pinned_roots, single_distances, state_bytes
 from tinyc.plan.step import Step
 
-
 STATE = ":state"
 """The buffer in which a region that takes the input row by row keeps its counters from push to push."""
 

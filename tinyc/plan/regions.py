@@ -34,6 +34,16 @@ class RowStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """What one step makes in one tile: output rows [first, end), columns [x0, x1)."""
+
+    first: int
+    end: int
+    x0: int
+    x1: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
     """What a simulated region needs.
 
@@ -48,15 +58,17 @@ class Walk:
 
 
 def walk_order(
-    rows: Sequence[int], sinks: Sequence[int], missing: Callable[[int, int, Sequence[int]], int | None]
+    band: Sequence[tuple[int, int]], sinks: Sequence[int], missing: Callable[[int, int, Sequence[int]], int | None]
 ) -> Iterator[tuple[int, int]]:
-    """The calls of a region in order; `missing(step, row, made)` is the step that must run before, or None.
+    """The calls of a region in order, each step from its first row of `band` to the last that is asked of it.
+
+    `missing(step, row, made)` is the step that must run before, or None.
 
     Going back to the step that lacked the row is the same as starting again at the sink: the way there is still the first unmet one.
     """
-    made = [0] * len(rows)
+    made = [first for first, _ in band]
     for sink in sinks:
-        while made[sink] < rows[sink]:
+        while made[sink] < band[sink][1]:
             path = [sink]
             while path:
                 step = path[-1]
@@ -119,11 +131,16 @@ def simulate(
     row_bytes: Mapping[str, int],
     dying: frozenset[str] = frozenset(),
     outer: frozenset[str] = frozenset(),
+    band: Sequence[tuple[int, int]] | None = None,
 ) -> Walk:
-    """Run the walk.  `inner` roots become rings, `dying` whole inputs may be overwritten, `outer` roots are whole outputs."""
+    """Run the walk.  `inner` roots become rings, `dying` whole inputs may be overwritten, `outer` roots are whole outputs.
+
+    `band` limits each step to logical rows [first, end); by default all.
+    """
     simulation = _Simulation(steps, descending)
-    calls = tuple(walk_order([step.rows for step in steps], sinks, simulation.missing))
-    made = [0] * len(steps)
+    limits = band or [(0, step.rows) for step in steps]
+    calls = tuple(walk_order(limits, sinks, simulation.missing))
+    made = [first for first, _ in limits]
     rings = dict.fromkeys(inner, 1)
     ticks: dict[str, tuple[int, int]] = {}
     distances: dict[tuple[str, str], int] = {}

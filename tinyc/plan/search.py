@@ -8,14 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tinyc.ir import Graph, Window
 from tinyc.plan.candidates import LONGEST_REGION, Lifetime, Region, fills_simply, lifetimes, make_region
 from tinyc.plan.overlap import Distance, distance
 from tinyc.plan.step import Step
+from tinyc.plan.tiles import tile_region
 
 Partition = tuple[Region | int, ...]
 """The groups of a plan in order: a region, or the index of a step that runs by itself."""
+
+
+Grid = tuple[int, int]
+"""Bands of rows, strips of columns."""
+
+STRIPS: tuple[Grid, ...] = ((1, 2), (1, 3), (1, 4), (1, 6), (1, 8), (1, 12), (1, 16))
+PATCHES: tuple[Grid, ...] = ((2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (8, 8))
+LONGEST_TILED = 24
+
+
+class _Entry(NamedTuple):
+    """The best partition of the first steps: its work, where its last group starts, its peak, that group."""
+
+    work: tuple[int, int]
+    start: int
+    peak: int
+    group: Region | int | None = None
+
+
+def _extra(group: Region | int) -> int:
+    return group.extra_macs if isinstance(group, Region) else 0
+
+
+def _calls(group: Region | int) -> int:
+    return group.calls if isinstance(group, Region) else 0
 
 
 def layers(graph: Graph, steps: Sequence[Step]) -> Partition:
@@ -29,11 +56,60 @@ def state_bytes(steps: int) -> int:
     return 4 * steps
 
 
-def least_memory(graph: Graph, steps: Sequence[Step]) -> Partition:
-    """The partition with the least bounded peak, and among those the one that streams least."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One way to run a model: a partition, its bounded peak, and the multiply-accumulates that it computes again."""
+
+    partition: Partition
+    peak: int
+    extra_macs: int
+
+
+def least_memory(graph: Graph, steps: Sequence[Step]) -> Point:
+    """The partition that computes nothing twice with the least bounded peak, and among those the one that streams least."""
     search = _Search(graph, steps)
-    peak = search.least_peak()
-    return search.partition(peak)
+    found = search.partition(search.least_peak(), grids=())
+    assert found is not None
+    return found
+
+
+def least_work(graph: Graph, steps: Sequence[Step], *, peak: int, grids: Sequence[Grid] = STRIPS) -> Point | None:
+    """The partition within a peak that computes the least again, tiles of `grids` allowed; None where there is none."""
+    return _Search(graph, steps).partition(peak, grids=grids)
+
+
+def patches(graph: Graph, steps: Sequence[Step], *, peak: int | None) -> Point | None:
+    """MCUNetV2's way: the first steps in patches, the rest by themselves; split point and grid by search.
+
+    Within `peak` the one that computes least again; without, the one with the least peak.  None where nothing fits or can be cut.
+    """
+    search = _Search(graph, steps)
+    rest = [0] * (len(steps) + 1)
+    for index in reversed(range(len(steps))):
+        rest[index] = max(rest[index + 1], search.single_cost(index))
+    points: list[Point] = []
+    for end in range(2, min(len(steps), LONGEST_TILED) + 1):
+        for grid in PATCHES:
+            option = search.tiled_region(0, end, grid)
+            if option is not None:
+                cost, region = option
+                groups = (region, *range(end, len(steps)))
+                points.append(Point(partition=groups, peak=max(cost, rest[end]), extra_macs=region.extra_macs))
+    if peak is None:
+        return min(points, key=lambda point: (point.peak, point.extra_macs), default=None)
+    fitting = [point for point in points if point.peak <= peak]
+    return min(fitting, key=lambda point: (point.extra_macs, point.peak), default=None)
+
+
+def pareto(graph: Graph, steps: Sequence[Step], *, most: int = 12) -> tuple[Point, ...]:
+    """Peaks against work, from nothing computed twice down to the least that the searched class reaches (at most `most` points)."""
+    search = _Search(graph, steps)
+    point = search.partition(search.least_peak(), grids=())
+    points: list[Point] = []
+    while point is not None and len(points) < most:
+        points.append(point)
+        point = search.partition(point.peak - max(point.peak // 50, 4), grids=STRIPS)
+    return tuple(points)
 
 
 @dataclass(slots=True)
@@ -44,6 +120,7 @@ class _Search:
     pinned: frozenset[str] = field(init=False)
     least_ring: Mapping[str, int] = field(init=False)
     regions: dict[tuple[int, int], tuple[int, Region] | None] = field(default_factory=dict)
+    tiled: dict[tuple[int, int, Grid], tuple[int, Region] | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.least_ring = _least_rings(self.graph, self.steps)
@@ -63,69 +140,100 @@ class _Search:
                 best[end] = min(best[end], max(best[start], cost))
         return best[count]
 
-    def partition(self, peak: int) -> Partition:
-        """Among partitions whose groups all stay within `peak`, the one with the fewest calls inside regions."""
+    def partition(self, peak: int, *, grids: Sequence[Grid]) -> Point | None:
+        """Among partitions whose groups all stay within `peak`, the one that computes least again, then has least calls in regions."""
         count = len(self.steps)
-        work: list[tuple[int, int] | None] = [(0, 0)] + [None] * count
+        best: list[_Entry | None] = [_Entry((0, 0), -1, 0)] + [None] * count
         for end in range(1, count + 1):
             for start in range(end - 1, max(end - LONGEST_REGION, 0) - 1, -1):
-                before = work[start]
-                cost = self._cost(start, end, limit=peak + 1)
-                if cost is None:
+                before = best[start]
+                option = self._option(start, end, peak, grids if before is not None else ())
+                if option is None:
                     break
+                cost, group = option
                 if before is None or cost > peak:
                     continue
-                found = (before[0] + self._calls(start, end), start)
-                if work[end] is None or found[0] < work[end][0]:  # type: ignore[index]
-                    work[end] = found
+                work = (before.work[0] + _extra(group), before.work[1] + _calls(group))
+                entry = best[end]
+                if entry is None or work < entry.work:
+                    best[end] = _Entry(work, start, max(cost, before.peak), group)
+        return self._point(best)
+
+    def _point(self, best: Sequence[_Entry | None]) -> Point | None:
+        entry = best[-1]
+        if entry is None:
+            return None
+        extra, peak = entry.work[0], entry.peak
         groups: list[Region | int] = []
-        end = count
-        while end > 0:
-            entry = work[end]
-            assert entry is not None
-            groups.append(self.group(entry[1], end))
-            end = entry[1]
-        return tuple(reversed(groups))
+        while entry is not None and entry.group is not None:
+            groups.append(entry.group)
+            entry = best[entry.start]
+        return Point(partition=tuple(reversed(groups)), peak=peak, extra_macs=extra)
 
-    def group(self, start: int, end: int) -> Region | int:
-        """Steps [start, end): a region, which a step whose rows are pushed always is, or the one step."""
-        if end - start > 1:
-            return self._region(start, end)
-        if not self.steps[start].pushed:
-            return start
-        region = make_region(self.graph, self.steps, self.alive, self.pinned, start, end)
-        assert region is not None, "a pushed row is copied, which every region can"
-        return region
+    def _option(self, start: int, end: int, peak: int, grids: Sequence[Grid]) -> tuple[int, Region | int] | None:
+        """The cheapest way to run steps [start, end) within `peak`, with its cost; a cost above `peak` where there is none."""
+        cost = self._cost(start, end, limit=peak + 1)
+        if cost is None:
+            return None
+        if cost <= peak:
+            return cost, self.group(start, end)
+        fitting = [self.tiled_region(start, end, grid) for grid in grids] if self._tiles_could_fit(start, end, peak) else []
+        found = [(cost, region) for cost, region in filter(None, fitting) if cost <= peak]
+        return min(found, key=lambda option: option[1].extra_macs, default=(cost, start))
 
-    def _region(self, start: int, end: int) -> Region:
-        entry = self.regions[start, end]
-        assert entry is not None
-        return entry[1]
+    def tiled_region(self, start: int, end: int, grid: Grid) -> tuple[int, Region] | None:
+        """The region in tiles, with its cost; None where it cannot be cut."""
+        key = (start, end, grid)
+        if key not in self.tiled:
+            region = self._untiled(start, end)
+            cut = None if region is None else tile_region(self.graph, self.steps, region, bands=grid[0], strips=grid[1])
+            self.tiled[key] = None if cut is None else (self._bounded(cut), cut)
+        return self.tiled[key]
 
-    def _calls(self, start: int, end: int) -> int:
-        return 0 if end - start == 1 else self._region(start, end).calls
-
-    def _cost(self, start: int, end: int, *, limit: int) -> int | None:
-        """The bounded peak of one group, or something not below `limit`; None where no group that starts here or earlier ends here."""
-        if end - start == 1:
-            return self._single(start)
-        floor = self._floor(start, end)
-        if floor >= limit:
-            return floor
+    def _untiled(self, start: int, end: int) -> Region | None:
         if (start, end) not in self.regions:
             region = make_region(self.graph, self.steps, self.alive, self.pinned, start, end)
             self.regions[start, end] = None if region is None else (self._bounded(region), region)
         entry = self.regions[start, end]
-        if entry is None:
+        return None if entry is None else entry[1]
+
+    def _tiles_could_fit(self, start: int, end: int, peak: int) -> bool:
+        """Whether what a tiled region reads and leaves, which it cannot overlap, leaves room within `peak`."""
+        if not 1 < end - start <= LONGEST_TILED:
+            return False
+        whole = [
+            life.bytes
+            for life in self.alive.values()
+            if life.first < end and life.last >= start and not (start <= life.first and life.last < end)
+        ]
+        return sum(whole) < peak
+
+    def group(self, start: int, end: int) -> Region | int:
+        """Steps [start, end): a region, which a step whose rows are pushed always is, or the one step."""
+        if end - start == 1 and not self.steps[start].pushed:
+            return start
+        region = self._untiled(start, end)
+        assert region is not None, "a pushed row is copied, which every region can"
+        return region
+
+    def _cost(self, start: int, end: int, *, limit: int) -> int | None:
+        """The bounded peak of one group, or something not below `limit`; None where no group that starts here or earlier ends here."""
+        if end - start == 1:
+            return self.single_cost(start)
+        floor = self._floor(start, end)
+        if floor >= limit:
+            return floor
+        region = self._untiled(start, end)
+        if region is None:
             return None if self._blocked(start) else limit
-        return entry[0]
+        return self._bounded(region)
 
     def _blocked(self, start: int) -> bool:
         """Whether the step at `start` can be in no region at all."""
         return make_region(self.graph, self.steps, self.alive, self.pinned, start, start + 1) is None
 
     def _floor(self, start: int, end: int) -> int:
-        """What a region needs at least: what passes it by, its narrowest rings, and the larger of what it reads and what it leaves behind."""
+        """What a region needs at least: what passes it by, its narrowest rings, and the larger of what it reads and leaves behind."""
         passing = reads = leaves = rings = 0
         for life in self.alive.values():
             if life.first < start and life.last >= end:
@@ -138,7 +246,8 @@ class _Search:
                 rings += self.least_ring[life.root]
         return passing + rings + max(reads, leaves)
 
-    def _single(self, index: int) -> int:
+    def single_cost(self, index: int) -> int:
+        """The bounded peak of one step by itself."""
         step = self.steps[index]
         others = {life.root: life.bytes for life in self.alive.values() if life.first <= index <= life.last}
         target = others.pop(step.output.root)
