@@ -24,8 +24,9 @@ else:
 
 HOST = "host"
 PURPOSES = ("arena", "data", "stack")
+ARMV8M_CORES = ("cortex-m33", "cortex-m55", "cortex-m85")
 BANK_ALIGNMENT = 32
-"""The least region an Armv7-M MPU can close."""
+"""The least region an MPU can open or close."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,11 @@ class Board:
     @property
     def is_host(self) -> bool:
         return self.core == HOST
+
+    @property
+    def is_armv8m(self) -> bool:
+        """Whether the core is an Armv8-M Mainline one, whose MPU differs."""
+        return self.core in ARMV8M_CORES
 
     @property
     def machine(self) -> str:

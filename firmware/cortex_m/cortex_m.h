@@ -1,4 +1,7 @@
-/* The Armv7-M system registers that the firmware uses.  Source: Armv7-M Architecture Reference Manual, part B. */
+/* The system registers of Armv7-M and Armv8-M Mainline that the firmware uses.
+ *
+ * Source: Armv7-M Architecture Reference Manual, part B; Armv8-M Architecture Reference Manual, part D.
+ */
 #ifndef TINYC_CORTEX_M_H
 #define TINYC_CORTEX_M_H
 
@@ -39,7 +42,9 @@
 #define MPU_CTRL_HFNMIENA (1u << 1)
 #define MPU_RNR REG32(0xE000ED98u)
 #define MPU_RBAR REG32(0xE000ED9Cu)
-#define MPU_RASR REG32(0xE000EDA0u)
+#define MPU_RASR REG32(0xE000EDA0u) /* Armv7-M */
+#define MPU_RLAR REG32(0xE000EDA0u) /* Armv8-M */
+#define MPU_MAIR0 REG32(0xE000EDC0u)
 
 /* Cache maintenance, Cortex-M7. */
 #define SCB_CLIDR REG32(0xE000ED78u)

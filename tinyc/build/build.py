@@ -22,9 +22,9 @@ from tinyc.errors import UsageError
 from tinyc.paths import FIRMWARE
 
 HARNESS_UNITS = ("harness.c", "protocol.c")
-CORE_UNITS = ("startup.c", "mpu.c", "port.c", "fault.c")
-M7_CORES = ("cortex-m7",)
-FAMILIES_ON_SYSTICK = ("stm32f4", "stm32f7", "nrf52")
+CORE_UNITS = ("startup.c", "port.c", "fault.c")
+CACHED_CORES = ("cortex-m7", "cortex-m55", "cortex-m85")
+FAMILIES_ON_SYSTICK = ("stm32f4", "stm32f7", "nrf52", "stm32u5", "ra8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,9 +185,10 @@ def _cross_images(
 
 
 def _core_units(machine: Board) -> tuple[str, ...]:
-    caches = "caches_m7.c" if machine.core in M7_CORES else "caches_none.c"
+    mpu = "mpu_v8.c" if machine.is_armv8m else "mpu.c"
+    caches = "caches_m7.c" if machine.core in CACHED_CORES else "caches_none.c"
     systick = "systick.c" if machine.family in FAMILIES_ON_SYSTICK else "no_systick.c"
-    return (*CORE_UNITS, caches, systick)
+    return (*CORE_UNITS, mpu, caches, systick)
 
 
 def _host_images(tree: SourceTree, board: Board, model: _Model, directory: Path) -> tuple[Path, Path, None]:

@@ -38,7 +38,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MpuRegion:
-    """One Armv7-M MPU region: the two register values, and what they say."""
+    """One MPU region: the values of its two registers (RBAR and RASR on Armv7-M, RBAR and RLAR on Armv8-M), and what they say."""
 
     base: int
     attributes: int
@@ -96,6 +96,10 @@ def memory_map(board: Board, *, arena_bytes: int, static_bytes: int) -> MemoryMa
         )
     arena = Region(name="arena", access="rw", address=arena_bank.end - arena_room, bytes=arena_room)
     flash = Region(name="flash", access="rx", address=board.flash.address, bytes=board.flash.bytes)
+    if board.is_armv8m:
+        return MemoryMap(
+            regions=(flash, stack, data, arena), mpu=_open_v8(flash, stack, data, arena), arena_room=arena_room
+        )
     open_regions = [
         *_cover(flash.address, flash.bytes, READ_ONLY_CODE, "flash: read and execute"),
         *(region for bank in board.banks for region in _bank_regions(bank)),
@@ -159,3 +163,28 @@ def _closed_start(least: int, end: int, power: int) -> int:
     """Where the closed part of the region of 2^power bytes that holds `end - 1` starts."""
     granule = 1 << (power - 3)
     return max((end - 1) >> power << power, -(-least // granule) * granule)
+
+
+# Armv8-M: regions of any multiple of 32 bytes, of which no two may overlap; nothing need be closed that was not opened.
+# MPU_RBAR: shareability (bits 4-3), access (2-1), execute never (0); MPU_RLAR: memory type of mpu_v8.c (3-1), enable (0).
+V8_READ_ONLY_CODE = 0b11_0
+V8_READ_WRITE = 0b01_1
+V8_NORMAL, V8_DEVICE = 0, 1
+
+
+def _open_v8(flash: Region, *ram: Region) -> tuple[MpuRegion, ...]:
+    peripherals = Region(name="peripherals", access="rw", address=PERIPHERALS[0], bytes=PERIPHERALS[1])
+    return (
+        _region_v8(flash, V8_READ_ONLY_CODE, V8_NORMAL),
+        *(_region_v8(region, V8_READ_WRITE, V8_NORMAL) for region in ram if region.bytes),
+        _region_v8(peripherals, V8_READ_WRITE, V8_DEVICE),
+    )
+
+
+def _region_v8(region: Region, access: int, memory_type: int) -> MpuRegion:
+    last = region.end - BANK_ALIGNMENT
+    return MpuRegion(
+        base=region.address | access,
+        attributes=last | memory_type << 1 | 1,
+        comment=f"{region.name}: 0x{region.address:08x} to 0x{region.end:08x}",
+    )
