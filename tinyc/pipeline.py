@@ -17,14 +17,16 @@ from tinyc.ir import Graph, Tensor
 from tinyc.kernels.contract import Isa
 from tinyc.lower import Program, lower
 from tinyc.oracle.tflite import open_witness
-from tinyc.passes import quantized_boundary, rewrite
-from tinyc.plan import make_plan
+from tinyc.passes import input_by_rows, quantized_boundary, rewrite
+from tinyc.plan import make_plan, pareto
 from tinyc.report import Analysis, Inputs, Model, Report, Seconds
 from tinyc.report.compare import Sample, check, make_samples
 from tinyc.run import RunResult, run
 
 Progress = Callable[[str], None]
 PLAIN_CORE = (Isa.SCALAR,)
+STACK_ALLOWANCE = 512
+"""Bytes set aside for the model's stack while planning; what it really takes is measured, and held to the limit, afterwards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,29 +43,34 @@ class Options:
     profile: bool = False
 
 
-def analyze(path: Path, *, board: str | None, options: Options, progress: Progress) -> Analysis:
-    """Import and plan; nothing is built."""
+def analyze(
+    path: Path, *, board: str | None, options: Options, progress: Progress, front: bool = True
+) -> Analysis:
+    """Import and plan; nothing is built.  `front`: also every way to trade work for memory, which takes longer."""
     started = time.monotonic()
-    _require_available(options)
     target = None if board is None else load(board)
     progress("importing")
     imported = tflite.load(path)
     progress("planning")
-    graph = rewrite(_with_io(imported.graph, options.io))
-    plan = make_plan(graph, isas=_isas(target), schedule=options.schedule)
+    graph = _with_input(rewrite(_with_io(imported.graph, options.io)), path, options.input)
+    plan = make_plan(graph, isas=_isas(target), schedule=options.schedule, budget=_budget(target, options))
+    points = pareto(graph, plan.steps) if front else ()
     program = lower(plan, model_name=path.stem, sha256=imported.sha256, share=options.optimize == "size")
     return Analysis(
         model=Model(path=path, sha256=imported.sha256, format="tflite", graph=imported.graph),
         io=options.io,
         board=target,
         program=program,
+        schedule=options.schedule,
+        input=options.input,
+        pareto=tuple((point.peak, point.extra_macs) for point in points) or ((plan.arena_bytes, plan.extra_macs),),
         seconds=Seconds(analyze=time.monotonic() - started),
     )
 
 
 def compile_model(path: Path, *, board: str, options: Options, progress: Progress) -> SourceTree:
     """The model as C sources, for a board that it fits."""
-    analysis = analyze(path, board=board, options=options, progress=progress)
+    analysis = analyze(path, board=board, options=options, progress=progress, front=False)
     _require_fit(analysis, options)
     return emit(analysis.program)
 
@@ -87,7 +94,7 @@ def deploy(
             return deploy(
                 path, board=board, on=on, options=options, progress=progress, directory=Path(scratch), inputs=inputs
             )
-    analysis = analyze(path, board=board, options=options, progress=progress)
+    analysis = analyze(path, board=board, options=options, progress=progress, front=False)
     assert analysis.board is not None
     _require_fit(analysis, options)
     tree = emit(analysis.program)
@@ -133,12 +140,22 @@ def _isas(board: Board | None) -> tuple[Isa, ...]:
     return PLAIN_CORE if board is None else tuple(Isa(name) for name in board.isas)
 
 
-def _require_available(options: Options) -> None:
-    """UsageError for the ways of design.md section 9 that are still to come."""
-    if options.schedule not in ("auto", "layers", "stream"):
-        raise UsageError(f"--schedule {options.schedule} is not available yet.", hint="Use auto, layers or stream.")
-    if options.input != "whole":
-        raise UsageError(f"--input {options.input} is not available yet.", hint="Use whole.")
+def _with_input(graph: Graph, path: Path, how: str) -> Graph:
+    if how != "rows":
+        return graph
+    try:
+        return input_by_rows(graph)
+    except ValueError as reason:
+        raise UsageError(f"{path.name} cannot take its input by rows: {reason}.", hint="Use --input whole.") from None
+
+
+def _budget(board: Board | None, options: Options) -> int | None:
+    """The bytes that the arena may have: what `--ram` leaves beside the stack, and what the board's bank for it has."""
+    limits = [] if options.ram is None else [options.ram - STACK_ALLOWANCE]
+    if board is not None:
+        bank = board.bank("arena")
+        limits.append(bank.bytes - sum(STACK_ALLOWANCE for purpose in ("stack", "data") if purpose in bank.use))
+    return min(limits, default=None)
 
 
 def _require_fit(analysis: Analysis, options: Options) -> None:
@@ -154,7 +171,7 @@ def _require_fit(analysis: Analysis, options: Options) -> None:
             f" ({program.arena_bytes - limit:,} B too many); the largest layer is {_largest(program)}.",
             hint="Choose a board with more SRAM.",
         )
-    flash = sum(constant.data.size * 1 for constant in program.constants if constant.c_type == "int8_t")
+    flash = sum(constant.bytes for constant in program.constants)
     if flash > board.flash.bytes:
         raise DoesNotFit(
             f"{name} on {board.name}: its weights need {flash:,} B of flash, the board has {board.flash.bytes:,} B."

@@ -11,6 +11,8 @@ from tinyc.kernels.contract import Kernel
 from tinyc.plan import Mode, Plan
 from tinyc.plan.regions import walk_order
 
+ELEMENT_BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
@@ -40,6 +42,12 @@ class Constant:
     @property
     def elements(self) -> int:
         return int(self.data.shape[0])
+
+    @property
+    def bytes(self) -> int:
+        """As C lays it out: the fields of structs are 32 bits wide."""
+        width = ELEMENT_BYTES.get(self.c_type, 4)
+        return int(self.data.size) * width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ which decides before sizes are known.
 """
 
 from tinyc.plan.plan import Direction, Group, Mode, Plan, make_plan
+from tinyc.plan.search import pareto
 from tinyc.plan.step import Step
 from tinyc.plan.views import View
 
-__all__ = ["Direction", "Group", "Mode", "Plan", "Step", "View", "make_plan"]
+__all__ = ["Direction", "Group", "Mode", "Plan", "Step", "View", "make_plan", "pareto"]

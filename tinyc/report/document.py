@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tinyc.board import Board
+from tinyc.lower import Program
 from tinyc.passes import overflowing
 from tinyc.plan.plan import layer_by_layer_bytes
 from tinyc.report.inputs import Inputs
@@ -45,6 +46,7 @@ def json_text(document: Document) -> str:
 
 def _analysis(analysis: Analysis) -> Document:
     program, model = analysis.program, analysis.model
+    macs = sum(layer.macs for layer in program.layers)
     placement = program.plan.placement
     return {
         "model": {
@@ -53,7 +55,7 @@ def _analysis(analysis: Analysis) -> Document:
             "format": model.format,
             "io": analysis.io,
             "macs": model.graph.macs(),
-            "macs_executed": sum(layer.macs for layer in program.layers),
+            "macs_executed": macs + program.plan.extra_macs,
             "accumulator_overflow": list(overflowing(model.graph)),
         },
         "board": None if analysis.board is None else _board(analysis.board),
@@ -68,11 +70,13 @@ def _analysis(analysis: Analysis) -> Document:
             "layers_arena_bytes": layer_by_layer_bytes(program.plan.graph),
         },
         "schedule": {
-            "mode": "stream" if program.plan.regions else "layers",
-            "input": "whole",
+            "mode": _mode(program),
+            "input": analysis.input,
             "regions": program.plan.regions,
-            "extra_macs": 0,
-            "pareto": [{"arena_bytes": program.arena_bytes, "extra_macs_ratio": 0.0}],
+            "extra_macs": program.plan.extra_macs,
+            "pareto": [
+                {"arena_bytes": size, "extra_macs_ratio": extra / max(macs, 1)} for size, extra in analysis.pareto
+            ],
         },
         "flash": {"weights_bytes": weights_bytes(analysis), "code_bytes": None, "total_bytes": None},
         "layers": [
@@ -92,7 +96,15 @@ def _analysis(analysis: Analysis) -> Document:
 
 def weights_bytes(analysis: Analysis) -> int:
     """The constants of the program as C lays them out."""
-    return sum(constant.data.nbytes for constant in analysis.program.constants)
+    return sum(constant.bytes for constant in analysis.program.constants)
+
+
+def _mode(program: Program) -> str:
+    """What the plan comes down to: layers, stream (rings), strips or patches (tiles)."""
+    tiles = [region for region in program.regions if region.tiles > 1]
+    if tiles:
+        return "patches" if any(len({tile.first for tile in r.loops[-1].tiles}) > 1 for r in tiles) else "strips"
+    return "stream" if program.plan.regions else "layers"
 
 
 def _board(board: Board) -> Document:

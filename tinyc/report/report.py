@@ -68,6 +68,10 @@ class Analysis:
     io: str
     board: Board | None
     program: Program
+    schedule: str
+    input: str
+    pareto: tuple[tuple[int, int], ...]
+    """(arena bytes, multiply-accumulates computed again) of the ways to run the model, least work first."""
     seconds: Seconds
 
 
