@@ -19,15 +19,20 @@ MOST_NUMBER = 1 << 31
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Output row r needs input rows [floor((a*r + lo_offset) / c), floor((a*r + hi_offset) / c)); what is outside is padding."""
+    """Output row or column r needs those of the input in [floor((a*r + lo_offset) / c), floor((a*r + hi_offset) / c))."""
 
     a: int
     lo_offset: int
     hi_offset: int
     c: int
 
-    def rows(self, row: int) -> range:
-        return range((self.a * row + self.lo_offset) // self.c, (self.a * row + self.hi_offset) // self.c)
+    def of(self, index: int) -> range:
+        """What output index `index` needs."""
+        return self.spanned(index, index + 1)
+
+    def spanned(self, first: int, end: int) -> range:
+        """What output indices [first, end) need."""
+        return range((self.a * first + self.lo_offset) // self.c, (self.a * (end - 1) + self.hi_offset) // self.c)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What one input of a layer must be; `window` None: all of it, contiguous."""
+    """What one input of a layer must be; `rows` None: all of it, contiguous; `columns` None: all columns of those rows."""
 
     seen: Seen
     constant: str | None
     zero_point: int | None
-    window: Window | None
+    rows: Window | None
+    columns: Window | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class Layer:
     padding_rows: str
     over_read: int
     scratch_bytes: int
+    macs: int
     output: Seen
     needs: tuple[Need, ...]
 
@@ -172,6 +179,21 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
+class Tile:
+    """What a loop makes in one run of its region: rows [first, end), columns [x0, x1).
+
+    `out` and `inputs` are added to addresses: the bytes to the first column that a call writes, and reads of each input.
+    """
+
+    first: int
+    end: int
+    x0: int
+    x1: int
+    out: int
+    inputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Loop:
     """One layer's calls within its group."""
 
@@ -183,6 +205,7 @@ class Loop:
     sources: tuple[Source, ...]
     demands: tuple[Demand, ...]
     resume: int | None
+    tiles: tuple[Tile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +213,7 @@ class Group:
     """One loop by itself, or a region; `state` is where a region that takes its input row by row keeps its counters."""
 
     is_region: bool
+    ticks: int
     sinks: tuple[int, ...]
     descending: bool
     loops: tuple[Loop, ...]
@@ -208,6 +232,7 @@ class Claims:
     lower_bound_from: str
     placement_optimal: bool
     search_exhaustive: bool
+    extra_macs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,8 +360,6 @@ def _unique(named: Iterator[tuple[Any, _Node]]) -> dict[str, Any]:
 
 
 def _claims(node: _Node) -> Claims:
-    if node.get("recomputed_rows").integer() != 0:
-        raise node.get("recomputed_rows").fail("0 in this version")
     return Claims(
         placement_bytes=node.get("placement_bytes").integer(0),
         buffer_align=node.get("buffer_align").integer(1, 4096),
@@ -344,6 +367,7 @@ def _claims(node: _Node) -> Claims:
         lower_bound_from=node.get("lower_bound_from").one_of("live buffers", "solver"),
         placement_optimal=node.get("placement_optimal").flag(),
         search_exhaustive=node.get("search_exhaustive").flag(),
+        extra_macs=node.get("extra_macs").integer(0, 1 << 53),
     )
 
 
@@ -404,6 +428,7 @@ def _layer(node: _Node) -> Layer:
         padding_rows=node.get("padding_rows").one_of("null pointer", "zero points"),
         over_read=node.get("over_read").integer(0),
         scratch_bytes=node.get("scratch_bytes").integer(0),
+        macs=node.get("macs").integer(0, 1 << 53),
         output=_seen(node.get("output")),
         needs=tuple(_need(read) for read in node.get("reads").items()),
     )
@@ -419,22 +444,31 @@ def _seen(node: _Node) -> Seen:
 
 
 def _need(node: _Node) -> Need:
-    rule = node.get("window")
-    window = None
-    if rule.value != "whole":
-        window = Window(
-            a=rule.get("a").integer(0),
-            lo_offset=rule.get("lo_offset").integer(),
-            hi_offset=rule.get("hi_offset").integer(),
-            c=rule.get("c").integer(1),
-        )
-    return Need(_seen(node), node.get("constant").maybe_text(), node.get("zero_point").maybe_integer(), window)
+    return Need(
+        seen=_seen(node),
+        constant=node.get("constant").maybe_text(),
+        zero_point=node.get("zero_point").maybe_integer(),
+        rows=_window(node.get("row_window")),
+        columns=_window(node.get("column_window")),
+    )
+
+
+def _window(node: _Node) -> Window | None:
+    if node.value == "whole":
+        return None
+    return Window(
+        a=node.get("a").integer(0),
+        lo_offset=node.get("lo_offset").integer(),
+        hi_offset=node.get("hi_offset").integer(),
+        c=node.get("c").integer(1),
+    )
 
 
 def _group(node: _Node) -> Group:
     state = node.get("state")
     return Group(
         is_region=node.get("form").one_of("layer", "region") == "region",
+        ticks=node.get("ticks").integer(1),
         sinks=tuple(sink.integer(0) for sink in node.get("sinks").items()),
         descending=node.get("direction").one_of("ascending", "descending") == "descending",
         loops=tuple(_loop(loop) for loop in node.get("loops").items()),
@@ -461,6 +495,18 @@ def _loop(node: _Node) -> Loop:
         sources=tuple(_source(source) for source in node.get("sources").items()),
         demands=tuple(_demand(demand) for demand in node.get("demands").items()),
         resume=node.get("resume").maybe_integer(0),
+        tiles=tuple(_tile(tile) for tile in node.get("tiles").items()),
+    )
+
+
+def _tile(node: _Node) -> Tile:
+    return Tile(
+        first=node.get("first").integer(0),
+        end=node.get("end").integer(0),
+        x0=node.get("x0").integer(0),
+        x1=node.get("x1").integer(0),
+        out=node.get("out").integer(),
+        inputs=tuple(shift.integer() for shift in node.get("inputs").items()),
     )
 
 
@@ -500,15 +546,27 @@ def _require_consistent(certificate: Certificate) -> None:
         if layer.index != index:
             raise NotACertificate(f"not a certificate of tinyc: layers[{index}] says that it is number {layer.index}.")
     for number, group in enumerate(certificate.groups):
-        where = f"schedule[{number}]"
-        count = len(group.loops)
-        positions = [*group.sinks]
-        for loop in group.loops:
-            positions += [writer for demand in loop.demands for writer in demand.writers]
-            positions += [] if loop.resume is None else [loop.resume]
-            if loop.layer >= len(certificate.layers):
-                raise NotACertificate(f"not a certificate of tinyc: {where} runs layer {loop.layer}, which is not listed.")
-            if len(loop.sources) != len(certificate.layers[loop.layer].needs):
-                raise NotACertificate(f"not a certificate of tinyc: {where} does not give layer {loop.layer} the inputs it reads.")
-        if count == 0 or (count > 1 and not group.is_region) or any(position >= count for position in positions):
-            raise NotACertificate(f"not a certificate of tinyc: {where} refers to loops that it does not have.")
+        reason = _fault(certificate, group)
+        if reason:
+            raise NotACertificate(f"not a certificate of tinyc: schedule[{number}] {reason}.")
+
+
+def _fault(certificate: Certificate, group: Group) -> str:
+    """Why a group cannot be what it says, or nothing."""
+    count = len(group.loops)
+    positions = [*group.sinks]
+    for loop in group.loops:
+        positions += [writer for demand in loop.demands for writer in demand.writers]
+        positions += [] if loop.resume is None else [loop.resume]
+        if loop.layer >= len(certificate.layers):
+            return f"runs layer {loop.layer}, which is not listed"
+        inputs = len(certificate.layers[loop.layer].needs)
+        if len(loop.sources) != inputs or any(len(tile.inputs) != inputs for tile in loop.tiles):
+            return f"does not give layer {loop.layer} the inputs that it reads"
+        if len(loop.tiles) != len(group.loops[0].tiles):
+            return "has loops with different numbers of tiles"
+    if count == 0 or any(position >= count for position in positions):
+        return "refers to loops that it does not have"
+    if not group.is_region and (count > 1 or group.state is not None or group.loops[0].tiles):
+        return "is no region, but has what only regions have"
+    return ""

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tinyc.checker.arena import Arena, Span
-from tinyc.checker.document import Certificate, Group, Layer, Loop, Need, Seen, Source
-from tinyc.checker.schedule import calls, divide
+from tinyc.checker.document import Certificate, Group, Need, Seen, Source
+from tinyc.checker.lives import Lives
+from tinyc.checker.schedule import Call, calls, divide
+from tinyc.checker.soundness import require_sound
 from tinyc.checker.values import SCRATCH, Ids, Values, number_values
 from tinyc.errors import PlanRefuted
 
 BEFORE = -1
-"""The call number of what the caller stores before the first call."""
+"""The number of the call before the first: what the caller stores."""
 
 
 @dataclass(slots=True)
@@ -29,21 +31,21 @@ class Use:
 
 @dataclass(slots=True)
 class Trace:
-    """What the replay saw."""
+    """What the replay saw.  `reach` is one past the highest byte read, over-reads included; `extra_macs` those of tiles."""
 
     calls: int = 0
-    ticks: int = 0
+    regions: int = 0
     bytes_read: int = 0
     bytes_written: int = 0
-    regions: int = 0
     live_bytes: int = 0
-    uses: dict[str, Use] = field(default_factory=dict)
     reach: int = 0
-    """One past the highest byte that is read, over-reads included."""
+    extra_macs: float = 0.0
+    uses: dict[str, Use] = field(default_factory=dict)
 
 
 def replay(certificate: Certificate) -> Trace:
     """Run everything; PlanRefuted with the first thing that is wrong."""
+    require_sound(certificate)
     return _Replay(certificate).run()
 
 
@@ -51,108 +53,58 @@ class _Replay:
     def __init__(self, certificate: Certificate) -> None:
         self.certificate = certificate
         self.values: Values = number_values(certificate)
+        self.lives = Lives(self.values.count)
         self.arena = Arena(certificate.arena_bytes)
         self.trace = Trace()
-        self.call_layers: list[int] = []
-        self.born = np.full(self.values.count, -2, np.int32)
-        self.died = np.full(self.values.count, -2, np.int32)
-        self.element_bytes = {tensor.name: tensor.element_bytes for tensor in certificate.tensors.values()}
-        self.done = [False] * len(certificate.layers)
-        self.made: set[str] = set()
         self.now = BEFORE
+        self.tick = 0
+        self.callers: list[Call] = []
 
     def run(self) -> Trace:
-        self._store_inputs()
+        for port in self.certificate.inputs:
+            if port.offset is not None:
+                span, ids = self._port(port.tensor, port.offset)
+                self.arena.write(span, ids, by=BEFORE)
+                self.lives.begin(ids, BEFORE)
         for group in self.certificate.groups:
             self._group(group)
-        never = [layer for layer in self.certificate.layers if not self.done[layer.index]]
-        if never:
-            raise PlanRefuted(f"{never[0]} is never run.")
         self.now += 1
-        self._read_outputs()
-        self.trace.live_bytes = self._most_live()
+        for port in self.certificate.outputs:
+            if port.offset is None:
+                raise PlanRefuted(f"output {port.tensor} is nowhere.")
+            self._expect(*self._port(port.tensor, port.offset), f"output {port.tensor}")
+        self.trace.calls = len(self.callers)
+        self.trace.live_bytes = self.lives.most(self.now)
         if self.trace.live_bytes > self.arena.size:
             raise PlanRefuted(f"{self.trace.live_bytes:,} B are live at once, the arena has {self.arena.size:,}.")
         return self.trace
 
-    def _store_inputs(self) -> None:
-        pushed = [port for port in self.certificate.inputs if port.offset is None]
-        if pushed and (len(self.certificate.inputs) > 1 or self.certificate.groups[0].state is None):
-            raise PlanRefuted("only a model of one input can take it by rows, and in its first region.")
-        for port in self.certificate.inputs:
-            if port.offset is not None:
-                span = self._port(port.tensor, port.offset)
-                self.arena.write(span, self._ids(port.tensor), by=BEFORE)
-                self.born[self._ids(port.tensor)] = BEFORE
-                self.died[self._ids(port.tensor)] = BEFORE
-
-    def _read_outputs(self) -> None:
-        for port in self.certificate.outputs:
-            if port.offset is None:
-                raise PlanRefuted(f"output {port.tensor} is nowhere.")
-            span = self._port(port.tensor, port.offset)
-            self._expect(span, self._ids(port.tensor), f"output {port.tensor}")
-
-    def _port(self, tensor: str, offset: int) -> Span:
-        if tensor not in self.values.ids:
-            raise PlanRefuted(f"{tensor} is an input or an output, but not a tensor.")
-        span = Span.of(offset, 1, self.values.ids[tensor].size, 0)
+    def _port(self, tensor: str, offset: int) -> tuple[Span, Ids]:
+        ids = self.values.ids[tensor]
+        span = Span.of(offset, 1, ids.size, 0)
         self._require_place(span, tensor, tensor)
-        return span
-
-    def _ids(self, tensor: str) -> Ids:
-        return self.values.ids[tensor]
+        return span, ids
 
     def _group(self, group: Group) -> None:
-        for loop in group.loops:
-            self._require_sound(loop, group)
-        region = group.is_region
-        self.trace.regions += region
+        self.trace.regions += group.is_region
         state = self._open_state(group)
-        for loop, row in calls(self.certificate, group):
-            self._call(loop, row)
-            self.trace.ticks += region
+        tick, made = self.tick, 0.0
+        for number, call in enumerate(calls(self.certificate, group)):
+            self.tick = tick + number * group.is_region
+            if self.tick >= tick + group.ticks:
+                raise PlanRefuted(f"{call} comes after the {group.ticks} ticks that its group takes.")
+            self._call(call)
+            made += _macs(call)
         if state is not None:
-            self._expect(state, self._state_ids(group), f"the region of {self.certificate.layers[group.loops[0].layer]}")
-        self.trace.ticks += not region
-
-    def _require_sound(self, loop: Loop, group: Group) -> None:
-        """What a loop must be whatever the rows: run once, over tensors that exist."""
-        layer = self.certificate.layers[loop.layer]
-        if self.done[layer.index]:
-            raise PlanRefuted(f"{layer} is run twice.")
-        self.done[layer.index] = True
-        for seen in (layer.output, *(need.seen for need in layer.needs)):
-            if seen.tensor is None:
-                continue
-            if seen.tensor not in self.values.ids:
-                raise PlanRefuted(f"{layer} refers to {seen.tensor}, which is not a tensor.")
-            if self.values.ids[seen.tensor].size != seen.bytes:
-                raise PlanRefuted(f"{layer} sees {seen.bytes:,} B of {seen.tensor}, which has {self._ids(seen.tensor).size:,}.")
-        if layer.output.tensor is None or self.certificate.tensors[layer.output.tensor].pieces:
-            raise PlanRefuted(f"{layer} does not make a tensor of its own.")
-        if self.certificate.tensors[layer.output.tensor].is_input:
-            raise PlanRefuted(f"{layer} makes {layer.output.tensor}, which is an input.")
-        if layer.output.tensor in self.made:
-            raise PlanRefuted(f"{layer} makes {layer.output.tensor}, which another layer makes.")
-        self.made.add(layer.output.tensor)
-        if loop.mode == "rows" and layer.extent == "whole" and layer.output.rows > 1:
-            raise PlanRefuted(f"{layer} is called by rows, but its kernel makes everything in one call.")
-        if loop.mode == "long row" and layer.extent != "long row":
-            raise PlanRefuted(f"{layer} is called with one long row, which its kernel does not take.")
-        if loop.mode == "whole" and layer.extent != "whole":
-            raise PlanRefuted(f"{layer} is called once for everything, but its kernel makes rows.")
-        if any(source.pushed for source in loop.sources) and (group.state is None or group.descending):
-            raise PlanRefuted(f"{layer} takes pushed rows outside of a region that waits for them.")
+            self._expect(state, self._state_ids(group), "a region that takes its input by rows")
+        if group.loops[0].tiles:
+            self.trace.extra_macs += made - sum(self.certificate.layers[loop.layer].macs for loop in group.loops)
+        self.tick = tick + group.ticks
 
     def _open_state(self, group: Group) -> Span | None:
         """A region that waits for rows keeps its counters in the arena from the first row on."""
         if group.state is None:
             return None
-        if group is not self.certificate.groups[0]:
-            raise PlanRefuted("the region that takes the input by rows is not the first.")
-        if group.state_bytes < 4 * len(group.loops) or group.state_offset % 4:
-            raise PlanRefuted("the region that takes the input by rows has no room for its counters.")
         span = Span.of(group.state_offset, 1, group.state_bytes, 0)
         if not self.arena.holds(span):
             raise PlanRefuted("the counters of a region lie outside the arena.")
@@ -163,218 +115,199 @@ class _Replay:
     def _state_ids(self, group: Group) -> Ids:
         return np.arange(self.values.count, self.values.count + group.state_bytes, dtype=np.int32)
 
-    def _call(self, loop: Loop, row: int | None) -> None:
-        """One kernel call: all that it reads must be there, and what it writes must not meet what it still reads."""
-        layer = self.certificate.layers[loop.layer]
-        self.call_layers.append(layer.index)
-        self.trace.calls += 1
+    def _call(self, call: Call) -> None:
+        """All that a call reads must be there, and what it writes must not meet what it still reads."""
         self.now += 1
-        written = self._target(loop, layer, row)
-        scratch = self._scratch(loop, layer)
+        self.callers.append(call)
+        written, ids = self._target(call)
+        scratch = self._scratch(call)
         if scratch is not None and scratch.meets(written):
-            raise PlanRefuted(f"{self._what(layer, row)} writes into its own scratch.")
-        for need, source in zip(layer.needs, loop.sources, strict=True):
-            for span, ids in self._reads(loop, layer, need, source, row):
-                what = self._what(layer, row)
-                self._expect(span, ids, what)
+            raise PlanRefuted(f"{call} writes into its own scratch.")
+        for number, (need, source) in enumerate(zip(call.layer.needs, call.loop.sources, strict=True)):
+            for span, needed in self._reads(call, need, source, call.tile.inputs[number]):
+                self._require_place(span, str(call), need.seen.tensor or "")
+                self._expect(span, needed, str(call))
                 self._use(source.buffer, span)
-                self.trace.bytes_read += ids.size
-                self.trace.reach = max(self.trace.reach, span.end + layer.over_read)
+                self.trace.bytes_read += needed.size
+                self.trace.reach = max(self.trace.reach, span.end + call.layer.over_read)
                 if scratch is not None and scratch.meets(span):
-                    raise PlanRefuted(f"{what} reads {need.seen.tensor} where its scratch is.")
-                if written.meets(span) and not self._in_place(layer, need, written, span):
-                    raise PlanRefuted(f"{what} writes over rows of {need.seen.tensor} that the same call reads.")
+                    raise PlanRefuted(f"{call} reads {need.seen.tensor} where its scratch is.")
+                if written.meets(span) and not _in_place(call, need, written, span):
+                    raise PlanRefuted(f"{call} writes over rows of {need.seen.tensor} that the same call reads.")
         if scratch is not None:
             self.arena.write(scratch, SCRATCH, by=self.now)
-            self._use(loop.scratch, scratch)
-        ids = self._rows_of(layer.output, row)
+            self._use(call.loop.scratch, scratch)
         self.arena.write(written, ids.reshape(written.pixels, written.pixel_bytes), by=self.now)
-        self._use(loop.target.buffer, written)
+        self._use(call.loop.target.buffer, written)
+        self.lives.begin(ids, self.now)
         self.trace.bytes_written += ids.size
-        self.born[ids[0] : ids[-1] + 1] = self.died[ids[0] : ids[-1] + 1] = self.now
 
-    def _what(self, layer: Layer, row: int | None) -> str:
-        return f"{layer}, " + ("its only call" if row is None else f"row {row}")
-
-    def _rows_of(self, seen: Seen, row: int | None) -> Ids:
-        """The ids of one row of a tensor, or of all of it."""
-        assert seen.tensor is not None
-        ids = self._ids(seen.tensor)
-        return ids if row is None else ids[row * seen.row_bytes : (row + 1) * seen.row_bytes]
-
-    def _target(self, loop: Loop, layer: Layer, row: int | None) -> Span:
-        target, seen = loop.target, layer.output
-        if row is None:
-            span = _all(seen, target.offset, target.row_stride, target.pixel_stride, dense=loop.mode == "whole")
+    def _target(self, call: Call) -> tuple[Span, Ids]:
+        """Where a call writes, and the values that it makes."""
+        target, seen, tile = call.loop.target, call.layer.output, call.tile
+        if call.row is None:
+            span = _all(seen, target.offset, target.row_stride, target.pixel_stride, dense=call.loop.mode == "whole")
             if span is None or target.ring is not None:
-                raise PlanRefuted(f"{layer} writes all its rows in one call, but they do not lie side by side.")
+                raise PlanRefuted(f"{call.layer} writes all its rows in one call, but they do not lie side by side.")
+            ids = self._ids(seen)
         else:
-            y = row if target.ring is None else row % target.ring
-            span = Span.of(target.offset + y * target.row_stride, seen.columns, seen.pixel_bytes, target.pixel_stride)
-        assert seen.tensor is not None
-        self._require_place(span, self._what(layer, row), seen.tensor)
-        return span
+            if not 0 <= tile.x0 < tile.x1 <= seen.columns:
+                raise PlanRefuted(f"{call} makes columns {tile.x0} to {tile.x1} of {seen.columns}.")
+            y = call.row if target.ring is None else call.row % target.ring
+            at = target.offset + y * target.row_stride + tile.out
+            span = Span.of(at, tile.x1 - tile.x0, seen.pixel_bytes, target.pixel_stride)
+            ids = self._row(seen, call.row, range(tile.x0, tile.x1))
+        self._require_place(span, str(call), seen.tensor or "")
+        return span, ids
 
-    def _scratch(self, loop: Loop, layer: Layer) -> Span | None:
-        if layer.scratch_bytes == 0:
+    def _ids(self, seen: Seen) -> Ids:
+        assert seen.tensor is not None
+        return self.values.ids[seen.tensor]
+
+    def _row(self, seen: Seen, row: int, columns: range) -> Ids:
+        first = row * seen.row_bytes
+        return self._ids(seen)[first + columns.start * seen.pixel_bytes : first + columns.stop * seen.pixel_bytes]
+
+    def _scratch(self, call: Call) -> Span | None:
+        if call.layer.scratch_bytes == 0:
             return None
-        if loop.scratch is None:
-            raise PlanRefuted(f"{layer} needs scratch and has none.")
-        span = Span.of(loop.scratch_offset, 1, layer.scratch_bytes, 0)
+        if call.loop.scratch is None:
+            raise PlanRefuted(f"{call.layer} needs scratch and has none.")
+        span = Span.of(call.loop.scratch_offset, 1, call.layer.scratch_bytes, 0)
         if not self.arena.holds(span) or span.start % 4:
-            raise PlanRefuted(f"{layer} has scratch at {span.start}, outside the arena or not aligned.")
+            raise PlanRefuted(f"{call.layer} has scratch at byte {span.start:,}, outside the arena or not aligned.")
         return span
 
     def _require_place(self, span: Span, what: str, tensor: str) -> None:
         if not self.arena.holds(span):
             raise PlanRefuted(
-                f"{what} is at bytes {span.start:,} to {span.end:,}, outside the arena of {self.arena.size:,}."
+                f"{what}: bytes {span.start:,} to {span.end:,} are outside the arena of {self.arena.size:,} B."
             )
-        step = self.element_bytes[tensor]
-        if span.start % step or (span.stride % step and span.pixels > 1):
-            raise PlanRefuted(f"{what} is at byte {span.start:,}, but {tensor} has elements of {step} B.")
+        element = self.certificate.tensors[tensor].element_bytes
+        if span.start % element or span.stride % element:
+            raise PlanRefuted(f"{what}: byte {span.start:,} is not aligned for {tensor}, whose elements have {element} B.")
 
-    def _reads(self, loop: Loop, layer: Layer, need: Need, source: Source, row: int | None) -> Iterator[tuple[Span, Ids]]:
-        """What one input of a call takes from the arena and what must be there."""
-        if need.seen.tensor is None or need.constant is not None or source.constant is not None:
-            self._require_constant(layer, need, source, row)
+    def _reads(self, call: Call, need: Need, source: Source, shift: int) -> Iterator[tuple[Span, Ids]]:
+        """What one input of a call takes from the arena, and the values that must be there."""
+        if source.constant is not None:
+            self._require_constant(call, need, source, shift)
         elif source.pushed:
-            self._require_pushed(layer, need, source)
-        elif need.window is None or row is None:
-            yield self._whole(loop, layer, need, source)
+            return
+        elif need.rows is None or call.row is None:
+            span = _all(need.seen, source.offset, source.row_stride, source.pixel_stride, dense=need.rows is None)
+            if span is None or shift:
+                raise PlanRefuted(f"{call} reads all of {need.seen.tensor}, but its rows do not lie side by side.")
+            yield span, self._ids(need.seen)
         else:
-            yield from self._rows(layer, need, source, row)
+            yield from self._window(call, need, source, shift)
 
-    def _require_pushed(self, layer: Layer, need: Need, source: Source) -> None:
-        """Rows come in their order, and the loop makes its own in order: row r is the r-th push."""
-        assert need.seen.tensor is not None
-        rule = need.window
-        if rule is None or any(rule.rows(row) != range(row, row + 1) for row in range(layer.output.rows)):
-            raise PlanRefuted(f"{layer} takes pushed rows, but needs others than its own.")
-        if not self.certificate.tensors[need.seen.tensor].is_input or source.count != 1:
-            raise PlanRefuted(f"{layer} takes pushed rows of {need.seen.tensor}, which is not an input.")
-
-    def _whole(self, loop: Loop, layer: Layer, need: Need, source: Source) -> tuple[Span, Ids]:
-        """All of a tensor, at one pointer: side by side, or as one long row of pixels."""
-        seen = need.seen
-        assert seen.tensor is not None
-        dense = need.window is None
-        if not dense and any(need.window.rows(row) != range(row, row + 1) for row in range(layer.output.rows)):  # type: ignore[union-attr]
-            raise PlanRefuted(f"{layer} is called with one long row, but needs other rows of {seen.tensor} than its own.")
-        span = _all(seen, source.offset, source.row_stride, source.pixel_stride, dense=dense)
-        if span is None or source.count != 1:
-            raise PlanRefuted(f"{layer} reads all of {seen.tensor} in one call, but its rows do not lie side by side.")
-        self._require_place(span, str(layer), seen.tensor)
-        return span, self._ids(seen.tensor)
-
-    def _rows(self, layer: Layer, need: Need, source: Source, row: int) -> Iterator[tuple[Span, Ids]]:
+    def _window(self, call: Call, need: Need, source: Source, shift: int) -> Iterator[tuple[Span, Ids]]:
         """The rows of one window, each at the pointer that the loop computes for it."""
-        assert need.window is not None and need.seen.tensor is not None
-        seen, needed = need.seen, need.window.rows(row)
-        if len(needed) != source.count:
-            raise PlanRefuted(f"{self._what(layer, row)} needs {len(needed)} rows of {seen.tensor}, is given {source.count}.")
-        for y, pointed in self._pointers(layer, need, source, row):
-            inside = 0 <= y < seen.rows
-            if inside != (pointed is not None):
-                where = "padding" if pointed is None else f"row {pointed}"
-                raise PlanRefuted(f"{self._what(layer, row)} needs row {y} of {seen.tensor} and is pointed to {where}.")
+        seen, columns = need.seen, _columns(call, need)
+        for y, pointed in _pointers(call, need, source):
             if pointed is None:
-                self._require_padding(layer, need, source)
-                continue
-            place = pointed if source.ring is None else pointed % source.ring
-            span = Span.of(source.offset + place * source.row_stride, seen.columns, seen.pixel_bytes, source.pixel_stride)
-            self._require_place(span, self._what(layer, row), seen.tensor)
-            yield span, self._ids(seen.tensor)[y * seen.row_bytes : (y + 1) * seen.row_bytes]
+                self._require_padding(call, need, source)
+            elif columns:
+                place = pointed if source.ring is None else pointed % source.ring
+                at = source.offset + place * source.row_stride + shift
+                yield Span.of(at, len(columns), seen.pixel_bytes, source.pixel_stride), self._row(seen, y, columns)
 
-    def _pointers(self, layer: Layer, need: Need, source: Source, row: int) -> Iterator[tuple[int, int | None]]:
-        """For each row of the window: that row, and the row that the loop's pointer goes to, None for padding."""
-        assert need.window is not None
-        first = divide(source.a * row + source.lo_offset, source.c, str(layer))
-        for k, y in enumerate(need.window.rows(row)):
-            pointed = first + k
-            yield y, pointed if 0 <= pointed < source.rows else None
-
-    def _require_padding(self, layer: Layer, need: Need, source: Source) -> None:
+    def _require_padding(self, call: Call, need: Need, source: Source) -> None:
         """A row outside the tensor is what the kernel expects: null, or enough bytes of zero point."""
-        if layer.padding_rows == "null pointer":
+        tensor = need.seen.tensor
+        if call.layer.padding_rows == "null pointer":
             if source.padding is not None:
-                raise PlanRefuted(f"{layer} expects a null pointer for rows outside {need.seen.tensor}, is given {source.padding}.")
+                raise PlanRefuted(f"{call} expects a null pointer for rows outside {tensor}, is given {source.padding}.")
             return
         constant = self.certificate.constants.get(source.padding or "")
-        size = (need.seen.columns - 1) * source.pixel_stride + need.seen.pixel_bytes + layer.over_read
+        size = (len(_columns(call, need)) - 1) * source.pixel_stride + need.seen.pixel_bytes + call.layer.over_read
         if constant is None or constant.bytes < size or constant.fill != need.zero_point:
-            raise PlanRefuted(f"{layer} needs {size:,} B of zero points for rows outside {need.seen.tensor}, which it is not given.")
+            raise PlanRefuted(f"{call} needs {size:,} B of zero points for rows outside {tensor}, which it is not given.")
 
-    def _require_constant(self, layer: Layer, need: Need, source: Source, row: int | None) -> None:
-        """An input in flash: the right array, and within it."""
-        constant = self.certificate.constants.get(source.constant or "")
-        if constant is None or source.constant != need.constant or need.seen.tensor is not None:
-            raise PlanRefuted(f"{layer} reads a constant that is not the one it needs.")
-        high = need.seen.bytes
-        if row is not None and need.window is not None:
-            wanted = [y for y, _ in self._pointers(layer, need, source, row)]
-            pointed = [y for _, y in self._pointers(layer, need, source, row)]
-            if wanted != pointed or source.row_stride != need.seen.row_bytes or source.count != len(wanted):
-                raise PlanRefuted(f"{self._what(layer, row)} reads other rows of {source.constant} than it needs.")
-        if source.offset != 0 or high > constant.bytes:
-            raise PlanRefuted(f"{layer} reads beyond {source.constant}.")
-
-    def _in_place(self, layer: Layer, need: Need, written: Span, span: Span) -> bool:
-        """Whether a call may write where it reads: byte for byte going upwards, never ahead of what is still to be read."""
-        if need.seen.tensor == layer.output.tensor:
-            return written == span
-        same = (need.seen.rows, need.seen.columns, need.seen.pixel_bytes)
-        if not layer.in_place or same != (layer.output.rows, layer.output.columns, layer.output.pixel_bytes):
-            return False
-        return written.stride == span.stride and written.pixels == span.pixels and written.start <= span.start
+    def _require_constant(self, call: Call, need: Need, source: Source, shift: int) -> None:
+        """An input in flash: the rows that the call needs, within the array."""
+        if call.row is None or need.rows is None:
+            if shift or source.count != 1:
+                raise PlanRefuted(f"{call} reads a part of {source.constant}, but needs all of it.")
+            return
+        columns = _columns(call, need)
+        for y, pointed in _pointers(call, need, source):
+            at = (pointed or 0) * source.row_stride + shift
+            if pointed is None or at != y * need.seen.row_bytes + columns.start * need.seen.pixel_bytes:
+                raise PlanRefuted(f"{call} reads another part of {source.constant} than it needs.")
 
     def _expect(self, span: Span, ids: Ids, what: str) -> None:
         found = self.arena.read(span).reshape(-1)
         if not np.array_equal(found, ids):
             raise PlanRefuted(self._explain(span, found, ids, what))
-        if ids.size and ids[-1] < self.values.count:
-            if ids[-1] - ids[0] == ids.size - 1:
-                self.died[ids[0] : ids[-1] + 1] = self.now
-            else:
-                self.died[ids] = self.now
+        self.lives.extend(ids, self.now)
 
     def _explain(self, span: Span, found: Ids, ids: Ids, what: str) -> str:
         first = int(np.flatnonzero(found != ids)[0])
         at = int(span.bytes()[first])
         needed, there = self.values.name(int(ids[first])), self.values.name(int(found[first]))
         by = int(self.arena.writers[at])
-        writer = f", put there by {self.certificate.layers[self.call_layers[by]]}" if by >= 0 else ""
+        writer = f", put there by {self.callers[by]}" if by >= 0 else ""
         return f"{what} needs {needed} at byte {at:,} of the arena, where there is {there}{writer}."
 
     def _use(self, buffer: str | None, span: Span) -> None:
         use = self.trace.uses.get(buffer or "")
-        tick = self.trace.ticks
         if use is None:
-            self.trace.uses[buffer or ""] = Use(span.start, span.end, tick, tick)
+            self.trace.uses[buffer or ""] = Use(span.start, span.end, self.tick, self.tick)
             return
         use.low, use.high = min(use.low, span.start), max(use.high, span.end)
-        use.first, use.last = min(use.first, tick), max(use.last, tick)
+        use.last = self.tick
 
-    def _most_live(self) -> int:
-        """The most bytes that must exist between two calls: born before it and read after it."""
-        kept = self.died > self.born
-        calls = self.trace.calls + 1
-        begin = np.bincount(self.born[kept] + 1, minlength=calls + 1)
-        end = np.bincount(self.died[kept] + 1, minlength=calls + 1)
-        return int((begin - end).cumsum().max(initial=0))
+
+def _columns(call: Call, need: Need) -> range:
+    """The input columns that a call needs, within the tensor; its pointers go to the first."""
+    width = need.seen.columns
+    if need.columns is None:
+        return range(width)
+    wanted = need.columns.spanned(call.tile.x0, call.tile.x1)
+    return range(min(max(wanted.start, 0), width), max(min(wanted.stop, width), 0))
+
+
+def _pointers(call: Call, need: Need, source: Source) -> Iterator[tuple[int, int | None]]:
+    """For each row of the window: that row, and the row that the loop's pointer goes to, None for padding."""
+    assert need.rows is not None and call.row is not None
+    needed = need.rows.of(call.row)
+    if len(needed) != source.count:
+        raise PlanRefuted(f"{call} needs {len(needed)} rows of {need.seen.tensor}, is given {source.count}.")
+    first = divide(source.a * call.row + source.lo_offset, source.c, call)
+    for k, y in enumerate(needed):
+        inside = 0 <= first + k < source.rows
+        if inside != (0 <= y < need.seen.rows):
+            where = f"row {first + k}" if inside else "padding"
+            raise PlanRefuted(f"{call} needs row {y} of {need.seen.tensor} and is pointed to {where}.")
+        yield y, first + k if inside else None
+
+
+def _in_place(call: Call, need: Need, written: Span, span: Span) -> bool:
+    """Whether a call may write where it reads: byte for byte going upwards, never ahead of what is still to be read."""
+    output, seen = call.layer.output, need.seen
+    if seen.tensor == output.tensor:
+        return written == span
+    if not call.layer.in_place or (seen.columns, seen.pixel_bytes) != (output.columns, output.pixel_bytes):
+        return False
+    return (written.pixels, written.pixel_bytes, written.stride) == (span.pixels, span.pixel_bytes, span.stride) and (
+        written.start <= span.start
+    )
+
+
+def _macs(call: Call) -> float:
+    output = call.layer.output
+    share = 1.0 if call.row is None else (call.tile.x1 - call.tile.x0) / (output.rows * output.columns)
+    return share * call.layer.macs
 
 
 def _all(seen: Seen, offset: int, row_stride: int, pixel_stride: int, *, dense: bool) -> Span | None:
     """All pixels of a tensor from one pointer: `dense` side by side, else with one stride throughout; None where they are not."""
-    if seen.columns > 1 and seen.rows > 1 and row_stride != seen.columns * pixel_stride:
+    stride = pixel_stride if seen.columns > 1 or seen.rows == 1 else row_stride
+    if seen.rows > 1 and row_stride != seen.columns * stride:
         return None
-    if not dense:
-        stride = pixel_stride if seen.columns > 1 else row_stride if seen.rows > 1 else pixel_stride
-        if seen.columns == 1 and seen.rows > 1 and row_stride != pixel_stride:
-            return None
-        return Span.of(offset, seen.rows * seen.columns, seen.pixel_bytes, stride)
-    if seen.columns > 1 and pixel_stride != seen.pixel_bytes:
+    if dense and stride != seen.pixel_bytes and seen.rows * seen.columns > 1:
         return None
-    if seen.rows > 1 and row_stride != seen.row_bytes:
+    if seen.columns == 1 and stride != pixel_stride:
         return None
-    return Span.of(offset, 1, seen.bytes, 0)
+    return Span.of(offset, seen.rows * seen.columns, seen.pixel_bytes, stride)

@@ -3,73 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from tinyc.checker.document import Certificate, Demand, Group, Loop
+from tinyc.checker.document import Certificate, Demand, Group, Layer, Loop, Tile
 from tinyc.errors import PlanRefuted
 
 
-def calls(certificate: Certificate, group: Group) -> Iterator[tuple[Loop, int | None]]:
-    """Every kernel call of a group in order: the loop and its row, None where one call makes all of them."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One kernel call: a row of the columns of `tile`, or all rows at once where `row` is None."""
+
+    loop: Loop
+    layer: Layer
+    row: int | None
+    tile: Tile
+
+    def __str__(self) -> str:
+        return f"{self.layer}, " + ("its only call" if self.row is None else f"row {self.row}")
+
+
+def calls(certificate: Certificate, group: Group) -> Iterator[Call]:
+    """Every kernel call of a group in order."""
+    layers = [certificate.layers[loop.layer] for loop in group.loops]
     if group.is_region:
-        yield from _region(certificate, group)
+        for number in range(max(len(group.loops[0].tiles), 1)):
+            tiles = [_tile(loop, layer, number) for loop, layer in zip(group.loops, layers, strict=True)]
+            for at, row in _rows(group, layers, tiles):
+                yield Call(group.loops[at], layers[at], row, tiles[at])
         return
-    (loop,) = group.loops
+    loop, layer = group.loops[0], layers[0]
+    everything = _tile(loop, layer, 0)
     if loop.mode != "rows":
-        yield loop, None
+        yield Call(loop, layer, None, everything)
         return
-    rows = range(certificate.layers[loop.layer].output.rows)
+    rows = range(layer.output.rows)
     for row in reversed(rows) if group.descending else rows:
-        yield loop, row
+        yield Call(loop, layer, row, everything)
 
 
-def divide(numerator: int, c: int, what: str) -> int:
+def divide(numerator: int, c: int, what: object) -> int:
     """The division of C, which is a floor only where nothing is negative."""
     if numerator < 0 and c != 1:
         raise PlanRefuted(f"{what} divides {numerator} by {c}, which C rounds the wrong way.")
     return numerator // c
 
 
-def _region(certificate: Certificate, group: Group) -> Iterator[tuple[Loop, int | None]]:
+def _tile(loop: Loop, layer: Layer, number: int) -> Tile:
+    if loop.tiles:
+        return loop.tiles[number]
+    return Tile(0, layer.output.rows, 0, layer.output.columns, 0, (0,) * len(loop.sources))
+
+
+def _rows(group: Group, layers: Sequence[Layer], tiles: Sequence[Tile]) -> Iterator[tuple[int, int]]:
     """From the sinks, go to the first loop that lacks rows; make one; go back to the one that needs it, or to the sinks."""
-    rows = [certificate.layers[loop.layer].output.rows for loop in group.loops]
-    made = [0] * len(rows)
+    rows = [layer.output.rows for layer in layers]
+    made = [tile.first for tile in tiles]
     at: int | None = None
     hops = 0
     while True:
         if at is None:
-            at = next((sink for sink in group.sinks if made[sink] < rows[sink]), None)
+            at = next((sink for sink in group.sinks if made[sink] < tiles[sink].end), None)
             hops = 0
             if at is None:
                 return
-        loop = group.loops[at]
-        layer = certificate.layers[loop.layer]
-        if loop.mode != "rows":
-            raise PlanRefuted(f"{layer} runs in a region, but not by rows.")
         if made[at] >= rows[at]:
-            raise PlanRefuted(f"{layer} is to make row {made[at]} of {rows[at]}: its region goes on when it is done.")
+            raise PlanRefuted(f"{layers[at]} is to make row {made[at]} of {rows[at]}: its region goes on when it is done.")
         row = rows[at] - 1 - made[at] if group.descending else made[at]
-        before = _lacking(loop, row, made, descending=group.descending, what=str(layer))
+        before = _lacking(group.loops[at], layers[at], row, made, descending=group.descending)
         if before is not None:
             at = before
             hops += 1
             if hops > len(rows):
-                raise PlanRefuted(f"{layer} waits for rows that wait for its own: its region never ends.")
+                raise PlanRefuted(f"{layers[at]} waits for rows that wait for its own: its region never ends.")
             continue
-        yield loop, row
+        yield at, row
         made[at] += 1
-        at = loop.resume
+        at = group.loops[at].resume
         hops = 0
 
 
-def _lacking(loop: Loop, row: int, made: Sequence[int], *, descending: bool, what: str) -> int | None:
+def _lacking(loop: Loop, layer: Layer, row: int, made: Sequence[int], *, descending: bool) -> int | None:
     for demand in loop.demands:
-        need = _need(demand, row, descending=descending, what=what)
+        need = _need(demand, row, layer, descending=descending)
         for writer in demand.writers:
             if made[writer] < need:
                 return writer
     return None
 
 
-def _need(demand: Demand, row: int, *, descending: bool, what: str) -> int:
-    edge = divide(demand.a * row + demand.offset, demand.c, what)
+def _need(demand: Demand, row: int, layer: Layer, *, descending: bool) -> int:
+    edge = divide(demand.a * row + demand.offset, demand.c, layer)
     return demand.rows - max(edge, 0) if descending else min(edge, demand.rows)

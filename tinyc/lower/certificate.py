@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tinyc.ir import Operation, Tensor, Window
+from tinyc.ir.op import RowRule
 from tinyc.kernels.contract import Extent, PaddingRows
 from tinyc.lower.lower import PUSHED_ROW
-from tinyc.lower.program import Demand, Layer, Loop, Port, Program, RegionLoop, Source
+from tinyc.lower.program import Demand, Layer, Loop, LoopTile, Port, Program, RegionLoop, Source
 from tinyc.ops import Concatenation, Reshape
 from tinyc.plan import Mode, Step, View
 from tinyc.plan.place import ALIGNMENT, lower_bound
@@ -72,7 +73,7 @@ def _claims(program: Program) -> Document:
         "lower_bound_from": "live buffers" if placement.lower_bound == bound else "solver",
         "placement_optimal": placement.optimal,
         "search_exhaustive": False,
-        "recomputed_rows": 0,
+        "extra_macs": program.plan.extra_macs,
     }
 
 
@@ -153,6 +154,7 @@ def _layer(program: Program, layer: Layer) -> Document:
         "padding_rows": PADDING_ROWS[kernel.padding_rows],
         "over_read": kernel.over_read,
         "scratch_bytes": layer.scratch_bytes,
+        "macs": layer.macs,
         "output": _seen(layer.tensor),
         "reads": list(_reads(step, program.loops[layer.index])),
     }
@@ -168,26 +170,30 @@ def _reads(step: Step, loop: Loop) -> Iterator[Document]:
     """What each output row needs, by the operator's own rules; last, for a layer that goes on from its row before, that row."""
     for position, source in zip(step.activations, loop.sources, strict=False):
         tensor = step.operands.input(position)
-        rule = step.op.row_rule(step.operands, position)
-        by_rows = isinstance(rule, Window) and step.kernel.extent is not Extent.WHOLE
+        rows, columns = step.op.row_rule(step.operands, position), step.op.column_rule(step.operands, position)
+        by_rows = isinstance(rows, Window) and step.kernel.extent is not Extent.WHOLE
         per_tensor = tensor.quantization is not None and tensor.quantization.axis is None
         yield {
             **_seen(tensor),
             "tensor": None if tensor.is_constant else tensor.name,
             "constant": _constant(source),
             "zero_point": tensor.zero_point if per_tensor else None,
-            "window": _window(rule) if isinstance(rule, Window) and by_rows else "whole",
+            "row_window": _window(rows) if by_rows else "whole",
+            "column_window": _window(columns) if by_rows else "whole",
         }
     if step.op.kept_rows is not None:
         row_before = _window(Window(a=1, lo_offset=-1, hi_offset=0))
-        yield {**_seen(step.operands.output), "constant": None, "zero_point": None, "window": row_before}
+        own = {**_seen(step.operands.output), "constant": None, "zero_point": None}
+        yield {**own, "row_window": row_before, "column_window": "whole"}
 
 
 def _constant(source: Source) -> str | None:
     return None if source.symbol == PUSHED_ROW else source.symbol
 
 
-def _window(rule: Window) -> Document:
+def _window(rule: RowRule) -> Document | str:
+    if not isinstance(rule, Window):
+        return "whole"
     return {"a": rule.a, "lo_offset": rule.lo_offset, "hi_offset": rule.hi_offset, "c": rule.c}
 
 
@@ -198,6 +204,7 @@ def _group(program: Program, number: int, group: Loop | RegionLoop) -> Document:
         "form": "region" if region else "layer",
         "sinks": list(group.sinks) if isinstance(group, RegionLoop) else [0],
         "direction": _direction(group),
+        "ticks": program.plan.groups[number].ticks,
         "state": _state(group) if isinstance(group, RegionLoop) else None,
         "loops": [_loop(program, number, loop) for loop in loops],
     }
@@ -234,6 +241,7 @@ def _loop(program: Program, number: int, loop: Loop) -> Document:
             for position, source in enumerate(loop.sources)
         ],
         "demands": [_demand(demand) for demand in loop.demands],
+        "tiles": [_tile(tile) for tile in loop.tiles],
         "resume": loop.resume,
     }
 
@@ -256,6 +264,18 @@ def _source(step: Step, source: Source, position: int, view: View | None) -> Doc
         "c": source.c,
         "count": source.count,
         "padding": source.padding,
+    }
+
+
+def _tile(tile: LoopTile) -> Document:
+    """What the layer makes in one tile, and the bytes from the start of stored rows to the first columns that a call touches."""
+    return {
+        "first": tile.first,
+        "end": tile.end,
+        "x0": tile.x0,
+        "x1": tile.x1,
+        "out": tile.out,
+        "inputs": list(tile.inputs),
     }
 
 
