@@ -108,6 +108,52 @@ def test_out_keeps_sources_images_and_report(deployed: dict[str, Any]) -> None:
     assert json.loads((folder / "report.json").read_text()) == deployed["json"]
 
 
+def test_the_certificate_of_a_deployment_holds_until_it_is_changed(
+    deployed: dict[str, Any], tinyc: Tinyc, tmp_path: Path
+) -> None:
+    kept = deployed["folder"] / "certificate.json"
+    code, out, err = tinyc("check", kept)
+    assert (code, err) == (0, "")
+    assert out.startswith("digits: the plan holds\n")
+    document = json.loads(kept.read_text())
+    document["banks"][0]["bytes"] -= 512
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(document))
+    assert tinyc("check", changed)[0] == 1
+
+
+def test_flash_writes_what_was_proven(
+    deployed: dict[str, Any], tinyc: Tinyc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openocd = tmp_path / "openocd"
+    openocd.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/words\n')
+    openocd.chmod(0o755)
+    monkeypatch.setenv("TINYC_OPENOCD", str(openocd))
+    code, out, err = tinyc("flash", deployed["folder"], "--board", "stm32f746")
+    assert (code, err) == (0, "")
+    assert out == f"{deployed['folder'] / 'firmware.elf'} is in the flash of stm32f746, verified by openocd.\n"
+    assert f"program {{{deployed['folder'] / 'firmware.elf'}}}" in (tmp_path / "words").read_text()
+
+
+def test_deploy_flashes_only_what_is_equal(
+    tinyc: Tinyc, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arm_tools: None
+) -> None:
+    from tinyc import pipeline
+
+    openocd, words = tmp_path / "openocd", tmp_path / "words"
+    openocd.write_text(f'#!/bin/sh\necho "$@" > {words}\n')
+    openocd.chmod(0o755)
+    monkeypatch.setenv("TINYC_OPENOCD", str(openocd))
+    command = ("deploy", digits, "--board", "stm32f746", "--samples", "1", "--flash")
+    real = pipeline.check
+    monkeypatch.setattr(pipeline, "check", lambda **arguments: replace(real(**arguments), mismatches=1))
+    assert tinyc(*command)[0] == 1
+    assert not words.exists()
+    monkeypatch.setattr(pipeline, "check", real)
+    assert tinyc(*command)[0] == 0
+    assert "firmware.elf} verify reset exit" in words.read_text()
+
+
 def test_piped_text_is_plain(deployed: dict[str, Any]) -> None:
     text = deployed["text"]
     assert text.isascii()
@@ -213,7 +259,7 @@ def test_every_way_to_compile_is_equal(tinyc: Tinyc, digits: Path, option: tuple
     assert json.loads(out)["check"]["mismatches"] == 0
 
 
-@pytest.mark.parametrize("command", ["deploy", "analyze", "compile", "validate", "boards", "ops", "doctor"])
+@pytest.mark.parametrize("command", sorted(cli.tinyc.commands))
 def test_every_command_explains_itself(tinyc: Tinyc, command: str) -> None:
     code, out, _ = tinyc(command, "--help")
     assert code == 0

@@ -50,7 +50,7 @@ CASES = {
         2,
         r".*'stm32f764'\. Did you mean stm32f746\b.*\?",
     ),
-    "unknown board, far off": (["analyze", "{digits}", "--board", "qqq"], 2, r".*'qqq'\. Boards: host, .*stm32f746\."),
+    "unknown board, far off": (["analyze", "{digits}", "--board", "qqq"], 2, r".*'qqq'\. Boards: host, .*stm32f746.*\."),
     "unknown target": (
         [*ON_BOARD, "--on", "moon"],
         2,
@@ -80,6 +80,13 @@ CASES = {
     "truncated": (["analyze", "{truncated}"], 3, r"truncated\.tflite .*"),
     "another version": (["analyze", "{version}"], 3, r"version\.tflite .*TFL9.*"),
     "zeros": (["analyze", "{zeros}"], 3, r"zeros\.tflite .*"),
+    "not a certificate": (["check", "{text}"], 3, r"not a certificate of tinyc: .*"),
+    "no programmer": (["deploy", "{digits}", "--board", "host", "--flash"], 2, r"host has no flash to program\. .*"),
+    "nothing to flash": (
+        ["flash", "{folder}", "--board", "stm32f746"],
+        2,
+        r"there is no firmware at .*firmware\.elf\. .*",
+    ),
     "too little memory": ([*ON_BOARD, "--ram", "1k"], 4, r"digits\.tflite on stm32f746: needs [\d,]+ B .*1,024 B.*"),
     "a serial port that is none": (
         [*ON_BOARD, "--on", "serial:/dev/nope"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 BUG_EXIT_CODE = 70
 INTERRUPTED_EXIT_CODE = 130
 BROKEN_PIPE_EXIT_CODE = 141
+FIRMWARE = "firmware.elf"
+REPORT = "report.json"
+CERTIFICATE = "certificate.json"
 UNLIMITED_WIDTH = 1000
 DEFAULT_TARGET = "qemu"
 QUIET_SECONDS = 2.0
@@ -159,16 +163,31 @@ def _with(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
 @click.option("--board", required=True, help="The board to deploy to; tinyc boards lists them.")
 @_with(PLANNING)
 @_with(RUNNING)
-@click.option("--out", type=click.Path(path_type=Path), help="Keep sources, .elf, .bin and report in this folder.")
+@click.option("--out", type=click.Path(path_type=Path), help="Keep sources, .elf, .bin, report and certificate here.")
 @FORCE
+@click.option(
+    "--flash", "to_flash", is_flag=True, help="Then write the firmware, proven equal, into the board's flash."
+)
 @JSON
 def deploy(
-    model: Path, board: str, on: str | None, out: Path | None, force: bool, json_file: Path | None, **chosen: Any
+    model: Path,
+    board: str,
+    on: str | None,
+    out: Path | None,
+    force: bool,
+    to_flash: bool,
+    json_file: Path | None,
+    **chosen: Any,
 ) -> int:
     """Build MODEL's firmware, run it, prove it equal."""
     from tinyc import pipeline
+    from tinyc.lower.certificate import certificate_text
+    from tinyc.report import json_text, to_json
+    from tinyc.report.write import write_file
 
     _check_outputs(json_file, out, force=force)
+    if to_flash:
+        _check_programmer(board)
     inputs = _inputs(chosen)
     with _folder(out, force=force) as folder, _progress() as progress:
         report = pipeline.deploy(
@@ -180,7 +199,11 @@ def deploy(
             directory=folder,
             inputs=inputs,
         )
-        _keep_report(report, inputs, folder)
+        write_file(folder / REPORT, json_text(to_json(report, inputs=inputs)))
+        write_file(folder / CERTIFICATE, certificate_text(report.analysis.program))
+        if to_flash and report.check.equal:
+            progress("flashing")
+            _flash(board, folder)
     return _finish(report, inputs, json_file)
 
 
@@ -229,16 +252,40 @@ def analyze(model: Path, board: str | None, json_file: Path | None, **chosen: An
 def compile_(model: Path, board: str, out: Path, force: bool, **chosen: Any) -> int:
     """Write MODEL as C99 sources."""
     from tinyc import pipeline
+    from tinyc.lower.certificate import certificate_text
     from tinyc.report import source_table
 
     _check_outputs(None, out, force=force)
     with _folder(out, force=force) as folder, _progress() as progress:
-        assert folder is not None
         tree = pipeline.compile_model(model, board=board, options=_options(chosen), progress=progress)
         for name, text in tree.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
+        (folder / CERTIFICATE).write_text(certificate_text(tree.program))
     _show(source_table(tree, out))
+    return 0
+
+
+@tinyc.command()
+@click.argument("certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check(certificate: Path) -> int:
+    """Replay a plan's CERTIFICATE without the planner."""
+    from tinyc import checker
+    from tinyc.report import verdict_table
+
+    _show(verdict_table(checker.check(certificate.read_text(encoding="utf-8", errors="replace"))))
+    return 0
+
+
+@tinyc.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--board", required=True, help="The board at the programmer; tinyc boards lists them.")
+def flash(folder: Path, board: str) -> int:
+    """Write the firmware in FOLDER into a board's flash."""
+    with _progress() as progress:
+        progress("flashing")
+        tool = _flash(board, folder)
+    click.echo(f"{folder / FIRMWARE} is in the flash of {board}, verified by {tool}.")
     return 0
 
 
@@ -295,19 +342,28 @@ def _check_outputs(json_file: Path | None, out: Path | None, *, force: bool) -> 
 
 
 @contextmanager
-def _folder(out: Path | None, *, force: bool) -> Iterator[Path | None]:
+def _folder(out: Path | None, *, force: bool) -> Iterator[Path]:
+    """The user's folder, or one for the time of the command."""
     from tinyc.report.write import output_folder
 
-    with nullcontext() if out is None else output_folder(out, force=force) as folder:
+    scratch = tempfile.TemporaryDirectory(prefix="tinyc-")
+    with scratch as name, nullcontext(Path(name)) if out is None else output_folder(out, force=force) as folder:
         yield folder
 
 
-def _keep_report(report: Report, inputs: Inputs | None, folder: Path | None) -> None:
-    from tinyc.report import json_text, to_json
-    from tinyc.report.write import write_file
+def _check_programmer(board: str) -> None:
+    """Refuse to flash what cannot be flashed before any work is done."""
+    from tinyc.board import load
+    from tinyc.run.flash import command_line
 
-    if folder is not None:
-        write_file(folder / "report.json", json_text(to_json(report, inputs=inputs)))
+    command_line(load(board), Path(FIRMWARE))
+
+
+def _flash(board: str, folder: Path) -> str:
+    from tinyc.board import load
+    from tinyc.run import flash as write
+
+    return write(load(board), folder / FIRMWARE)
 
 
 def _finish(report: Report, inputs: Inputs | None, json_file: Path | None) -> int:

@@ -17,6 +17,7 @@ from tinyc.report.tables import (
     report_tables,
     source_table,
     tools_report,
+    verdict_table,
 )
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "source_table",
     "to_json",
     "tools_report",
+    "verdict_table",
 ]

@@ -102,7 +102,7 @@ def verdict_table(verdict: Verdict) -> RenderableType:
         ("kernel calls", f"{trace.calls:,}", "replayed in order"),
         ("bytes read", f"{trace.bytes_read:,}", "each the right byte of the right tensor"),
         ("bytes written", f"{trace.bytes_written:,}", "none over something still needed"),
-        ("arena", f"{certificate.claims.arena_bytes:,}", f"never left; {trace.reach:,} reached"),
+        ("arena", f"{certificate.arena_bytes:,}", f"never left; {trace.reach:,} reached"),
         ("lower bound", f"{certificate.claims.lower_bound_bytes:,}", derived),
     ]
     return _facts(f"{certificate.model}: the plan holds", facts)
@@ -233,13 +233,10 @@ def _check(report: Report) -> Iterable[Fact]:
     check = report.check
     verdict = "equal" if not check.mismatches else f"{check.mismatches:,} DIFFER, by up to {check.max_abs_difference:g}"
     rows = "equal" if not check.row_mismatches else f"{check.row_mismatches:,} DIFFER"
+    parties = "target, rewritten model and witness" if check.witness else "target and rewritten model"
     yield "reference", "", check.oracle
-    yield "witness", "", check.witness if not check.witness_note else f"{check.witness} ({check.witness_note})".strip()
-    yield (
-        "values",
-        f"{check.values:,}",
-        f"{verdict}, over {report.samples} samples: target, rewritten model and witness",
-    )
+    yield "witness", "", "; ".join(part for part in (check.witness or "none", check.witness_note) if part)
+    yield "values", f"{check.values:,}", f"{verdict}, over {report.samples} samples: {parties}"
     yield "tensor rows", f"{check.tensor_rows:,}", f"{rows}, of {check.tensors} tensors"
 
 
