@@ -55,11 +55,15 @@ class Uart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
-    """The QEMU machine that is this board, and its memory beyond the board's own, where samples are placed."""
+    """The QEMU machine that is this board, and its memory beyond the board's own, where samples are placed.
+
+    `boot` is where its core fetches the first two vectors, None where that is the start of the flash.
+    """
 
     machine: str
     samples_address: int
     samples_bytes: int
+    boot: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +252,7 @@ def _emulator(table: _Table) -> Emulator:
         machine=table.text("machine"),
         samples_address=samples.number("address"),
         samples_bytes=samples.number("bytes"),
+        boot=table.number("boot") if table.has("boot") else None,
     )
     samples.close()
     table.close()

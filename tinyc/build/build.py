@@ -92,7 +92,7 @@ def build(tree: SourceTree, *, board: Board, target: Target, directory: Path, sa
         objects={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in model.objects},
         weights_bytes=weights,
         code_bytes=total.flash - weights,
-        harness_bytes=0 if own is None else len(image(own)) - total.flash,
+        harness_bytes=0 if own is None else len(image(own, board.flash)) - total.flash,
         static_bytes=total.static,
         stack_bytes=board.stack_bytes,
         memory=memory,
@@ -129,11 +129,17 @@ def _compile_model(tree: SourceTree, toolchain: Toolchain, directory: Path, *, f
 def _board_image(tree: SourceTree, board: Board, model: _Model, directory: Path) -> Path:
     """The image for the board itself: firmware.elf and firmware.bin."""
     arena = tree.program.arena_bytes
-    memory = memory_map(board, arena_bytes=arena, static_bytes=model.static_bytes)
+    memory = memory_map(board, arena_bytes=arena, static_bytes=model.static_bytes + _row_bytes(tree))
     output = directory / "firmware.elf"
     _cross_images(tree, board, board, model, memory, directory, "board", {output: False})
-    output.with_suffix(".bin").write_bytes(image(output))
+    output.with_suffix(".bin").write_bytes(image(output, board.flash))
     return output
+
+
+def _row_bytes(tree: SourceTree) -> int:
+    """What the harness keeps of an input that is pushed row by row."""
+    program = tree.program
+    return program.inputs[0].row_bytes if program.pushed else 0
 
 
 def _run_images(
@@ -145,7 +151,7 @@ def _run_images(
     else:
         machine, placed = load(board.stands_in), stand_in_banks(board)
     arena = tree.program.arena_bytes
-    memory = memory_map(placed, arena_bytes=arena, static_bytes=model.static_bytes)
+    memory = memory_map(placed, arena_bytes=arena, static_bytes=model.static_bytes + _row_bytes(tree))
     folder = directory / "build" / board.name / "run"
     run, probe = folder / "run.elf", folder / "probe.elf"
     _cross_images(tree, board, machine, model, memory, directory, "run", {run: False, probe: True})
@@ -176,7 +182,8 @@ def _cross_images(
     )
     (folder / "board_config.h").write_text(config, encoding="utf-8")
     script = folder / "linker.ld"
-    script.write_text(templates.linker_script(board, memory, purpose=purpose), encoding="utf-8")
+    boot = machine.emulator.boot if machine.emulator else None
+    script.write_text(templates.linker_script(board, memory, purpose=purpose, boot=boot), encoding="utf-8")
     sources = [
         *(FIRMWARE / "cortex_m" / name for name in _core_units(machine)),
         FIRMWARE / machine.family / "board.c",

@@ -10,6 +10,8 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
+from tinyc.board import MemoryBank
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
@@ -33,13 +35,13 @@ def object_size(paths: Iterable[Path]) -> Size:
     return Size(flash=flash, static=static)
 
 
-def image(elf: Path) -> bytes:
-    """What the flash holds, from the lowest load address on; gaps are 0xFF, as erased flash is."""
+def image(elf: Path, flash: MemoryBank) -> bytes:
+    """What the flash holds, from its lowest load address on; gaps are 0xFF, as erased flash is."""
     with elf.open("rb") as file:
         segments = [
             (segment["p_paddr"], segment.data())
             for segment in ELFFile(file).iter_segments()
-            if segment["p_type"] == "PT_LOAD" and segment["p_filesz"]
+            if segment["p_type"] == "PT_LOAD" and segment["p_filesz"] and flash.address <= segment["p_paddr"] < flash.end
         ]
     start = min(address for address, _ in segments)
     end = max(address + len(data) for address, data in segments)

@@ -22,11 +22,10 @@ def harness_sources(program: Program) -> dict[str, str]:
     }
 
 
-def linker_script(board: Board, memory: MemoryMap, *, purpose: str) -> str:
-    """The linker script of one image."""
-    return _render(
-        "linker.ld.j2", {"title": board.title, "board": board.name, "purpose": purpose, "regions": memory.regions}
-    )
+def linker_script(board: Board, memory: MemoryMap, *, purpose: str, boot: int | None) -> str:
+    """The linker script of one image; `boot` is where the first two vectors are fetched, if not at the flash's start."""
+    context = {"title": board.title, "board": board.name, "purpose": purpose, "regions": memory.regions, "boot": boot}
+    return _render("linker.ld.j2", context)
 
 
 def board_config(
