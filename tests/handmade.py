@@ -132,6 +132,7 @@ def _program(arena_bytes: int) -> Any:
         arena_bytes=arena_bytes,
         arena_align=16,
         layers=tuple(layers),
+        pushed=None,
         loops=tuple(SimpleNamespace(layer=layer, pixel_stride=CHANNELS) for layer in layers),
         inputs=(Port(name="x", tensor=tensor, offset=0),),
         outputs=(Port(name="y", tensor=tensor, offset=BYTES),),

@@ -15,6 +15,7 @@ static uint8_t paint(uint32_t seed, uint32_t index)
 }
 
 static uint32_t arena_seed;
+static port_measurement measured; /* since the last RESET */
 
 static void reply(uint32_t type)
 {
@@ -38,7 +39,7 @@ static void describe(void)
     frame f;
 
     port_describe(&port);
-    frame_send(&f, FRAME_DESCRIBE | FRAME_REPLY, sequence, 4 * (12 + ports) + sha256 + name);
+    frame_send(&f, FRAME_DESCRIBE | FRAME_REPLY, sequence, 4 * (13 + ports) + sha256 + name);
     frame_put_u32(&f, TINYC_PROTOCOL_VERSION);
     frame_put_u32(&f, port.counter_kind);
     frame_put_u32(&f, port.counter_hz);
@@ -50,6 +51,7 @@ static void describe(void)
     frame_put_u32(&f, tinyc_model.layer_count);
     frame_put_u32(&f, tinyc_model.input_count);
     frame_put_u32(&f, tinyc_model.output_count);
+    frame_put_u32(&f, tinyc_model.input_rows);
     frame_put_u32(&f, sha256);
     for (uint32_t i = 0; i < tinyc_model.input_count; ++i) {
         frame_put_u32(&f, tinyc_model.input_bytes[i]);
@@ -77,6 +79,8 @@ static void reset(uint32_t seed)
         reply_error(ERROR_INIT);
         return;
     }
+    measured = (port_measurement){0};
+    harness_begin_records();
     reply(FRAME_RESET);
 }
 
@@ -92,21 +96,35 @@ static uint32_t arena_used(void)
     return used;
 }
 
+/* One call of the model's run function, added to what was measured since RESET. */
+static void run_once(void)
+{
+    port_measurement once;
+    port_measure(tinyc_model.run, &once);
+    measured.status = once.status;
+    measured.ticks += once.ticks;
+    measured.stack_bytes = once.stack_bytes > measured.stack_bytes ? once.stack_bytes : measured.stack_bytes;
+}
+
 static void input(frame *command)
 {
     const uint32_t index = frame_take_u32(command);
+    const int by_rows = tinyc_model.input_rows != 0;
     if (index >= tinyc_model.input_count) {
         reply_error(ERROR_INDEX);
         return;
     }
-    if (command->length != tinyc_model.input_bytes[index]) {
+    if (command->length != (by_rows ? tinyc_model.row_bytes : tinyc_model.input_bytes[index])) {
         reply_error(ERROR_LENGTH);
         return;
     }
-    frame_take(command, tinyc_model.input(index), command->length);
+    frame_take(command, by_rows ? tinyc_model.row : tinyc_model.input(index), command->length);
     if (frame_finish(command) != 0) {
         reply_error(ERROR_CRC);
         return;
+    }
+    if (by_rows) {
+        run_once();
     }
     reply(FRAME_INPUT);
 }
@@ -118,18 +136,27 @@ static void input_at(uint32_t index, uint32_t address)
         reply_error(ERROR_INDEX);
         return;
     }
-    void *target = tinyc_model.input(index);
-    port_copy(target, address, tinyc_model.input_bytes[index]);
+    const uint32_t pieces = tinyc_model.input_rows != 0 ? tinyc_model.input_rows : 1;
+    const uint32_t bytes = tinyc_model.input_bytes[index] / pieces;
+    uint32_t crc = 0;
+    for (uint32_t piece = 0; piece < pieces; ++piece) {
+        void *target = tinyc_model.input_rows != 0 ? tinyc_model.row : tinyc_model.input(index);
+        port_copy(target, address + piece * bytes, bytes);
+        crc = crc32_update(crc, target, bytes);
+        if (tinyc_model.input_rows != 0) {
+            run_once();
+        }
+    }
     frame_send(&f, FRAME_INPUT_AT | FRAME_REPLY, sequence, 4);
-    frame_put_u32(&f, crc32_update(0, target, tinyc_model.input_bytes[index]));
+    frame_put_u32(&f, crc);
 }
 
 static void run(void)
 {
-    port_measurement measured;
     frame f;
-    harness_begin_records();
-    port_measure(tinyc_model.run, &measured);
+    if (tinyc_model.input_rows == 0) {
+        run_once();
+    }
     harness_flush_records();
     frame_send(&f, FRAME_RUN | FRAME_REPLY, sequence, 20);
     frame_put_u32(&f, (uint32_t)measured.status);

@@ -7,12 +7,14 @@
  * command            payload                          reply (type | 0x80)
  * DESCRIBE  0x01     -                                see `describe` in harness.c
  * RESET     0x02     seed:u32                         -      paints the arena from the seed and initializes the model
- * INPUT     0x03     index:u32 bytes...               -
- * INPUT_AT  0x04     index:u32 address:u32            crc:u32 of the bytes copied from the device's own memory
- * RUN       0x05     -                                status:i32 ticks:u64 stack:u32 arena:u32; RECORDS frames come before it
+ * INPUT     0x03     index:u32 bytes...               -      a whole input, or one row of an input that is pushed row by row
+ * INPUT_AT  0x04     index:u32 address:u32            crc:u32 of a whole input, taken from the device's own memory
+ * RUN       0x05     -                                status:i32 ticks:u64 stack:u32 arena:u32
  * OUTPUT    0x06     index:u32                        bytes...
  *
- * RECORDS   0xC0     {layer:u32 ticks:u32 crc:u32}*   one for every layer call, in order (instrumented link only)
+ * A model whose input is pushed computes while it takes its rows; RUN then only brings the sums.
+ *
+ * RECORDS   0xC0     {layer:u32 ticks:u32 crc:u32}*   one for every layer call, in order, before RUN's reply (instrumented link only)
  * ERROR     0xE0     code:u32                         a command could not be carried out
  * FAULT     0xF0     see fault_report in port.h       the device stopped
  */
@@ -22,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TINYC_PROTOCOL_VERSION 1u
+#define TINYC_PROTOCOL_VERSION 2u
 
 enum {
     FRAME_DESCRIBE = 0x01,

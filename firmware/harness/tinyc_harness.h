@@ -18,8 +18,11 @@ typedef struct {
     uint32_t output_count;
     const uint32_t *input_bytes;
     const uint32_t *output_bytes;
+    uint32_t input_rows; /* 0: the input lies in the arena; else it is pushed in so many rows, each from `row` */
+    uint32_t row_bytes;
+    uint8_t *row;
     int (*init)(void *arena, size_t bytes);
-    int (*run)(void);
+    int (*run)(void); /* one inference; where the input is pushed, one row of it: returns how many are still to come */
     void *(*input)(unsigned index);
     const void *(*output)(unsigned index);
 } tinyc_entry;

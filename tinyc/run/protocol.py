@@ -13,7 +13,7 @@ from tinyc.errors import TargetFault
 from tinyc.run.fault import Fault
 from tinyc.run.stream import Stream
 
-VERSION = 1
+VERSION = 2
 MAGIC = b"TC"
 HEADER = struct.Struct("<2sBBI")
 LONGEST_PAYLOAD = 1 << 26
@@ -58,7 +58,7 @@ class CounterKind(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What a target says of itself and of the model in it."""
+    """What a target says of itself and of the model in it; `input_rows` is 0 unless the input is pushed row by row."""
 
     counter_kind: CounterKind
     counter_hz: int
@@ -69,6 +69,7 @@ class Description:
     layer_count: int
     input_bytes: tuple[int, ...]
     output_bytes: tuple[int, ...]
+    input_rows: int
     sha256: str
     name: str
 
@@ -103,13 +104,16 @@ class Client:
         self._explain = explain
         self._sequence = 0
         self._buffer = b""
+        self._records: list[Record] = []
 
     def describe(self) -> Description:
         payload = self._ask(Frame.DESCRIBE)
-        words = struct.Struct("<12I")
+        words = struct.Struct("<13I")
         if len(payload) < words.size:
             raise TargetFault("the target describes itself in too few bytes.")
-        version, kind, hz, clock, stack, _, arena, align, layers, inputs, outputs, sha = words.unpack_from(payload)
+        version, kind, hz, clock, stack, _, arena, align, layers, inputs, outputs, rows, sha = words.unpack_from(
+            payload
+        )
         if version != VERSION:
             raise TargetFault(f"the target speaks protocol version {version}, not {VERSION}.")
         text_at = words.size + 4 * (inputs + outputs)
@@ -126,15 +130,18 @@ class Client:
             layer_count=layers,
             input_bytes=sizes[:inputs],
             output_bytes=sizes[inputs:],
+            input_rows=rows,
             sha256=payload[text_at : text_at + sha].decode("ascii", errors="replace"),
             name=payload[text_at + sha :].decode("ascii", errors="replace"),
         )
 
     def reset(self, seed: int) -> None:
         """Paint the arena, so that bytes read before they are written differ from run to run, and initialize the model."""
+        self._records = []
         self._ask(Frame.RESET, struct.pack("<I", seed & 0xFFFFFFFF))
 
     def input(self, index: int, data: bytes) -> None:
+        """Load a whole input, or push one row."""
         self._ask(Frame.INPUT, struct.pack("<I", index) + data)
 
     def input_at(self, index: int, address: int, data: bytes) -> None:
@@ -144,17 +151,16 @@ class Client:
             raise TargetFault(f"input {index} did not arrive at the target as it was sent.")
 
     def run(self) -> Run:
-        records: list[Record] = []
-        payload = _exactly(self._ask(Frame.RUN, records=records), 20)
+        payload = _exactly(self._ask(Frame.RUN), 20)
         status, ticks, stack, arena = struct.unpack("<iQII", payload)
-        layers = tuple(record for record in records if record.layer != EMPTY_LAYER)
-        empty = min((record.ticks for record in records if record.layer == EMPTY_LAYER), default=0)
+        layers = tuple(record for record in self._records if record.layer != EMPTY_LAYER)
+        empty = min((record.ticks for record in self._records if record.layer == EMPTY_LAYER), default=0)
         return Run(status=status, ticks=ticks, stack_bytes=stack, arena_bytes=arena, records=layers, empty_ticks=empty)
 
     def output(self, index: int, size: int) -> bytes:
         return _exactly(self._ask(Frame.OUTPUT, struct.pack("<I", index)), size)
 
-    def _ask(self, command: Frame, payload: bytes = b"", records: list[Record] | None = None) -> bytes:
+    def _ask(self, command: Frame, payload: bytes = b"") -> bytes:
         deadline = time.monotonic() + self._timeout
         self._sequence = (self._sequence + 1) % 256
         body = HEADER.pack(MAGIC, command, self._sequence, len(payload)) + payload
@@ -164,8 +170,10 @@ class Client:
             if kind == Frame.FAULT:
                 fault = Fault.decode(answer)
                 raise TargetFault(self._explain(fault))
-            if kind == Frame.RECORDS and records is not None:
-                records += [Record(layer=a, ticks=b, crc=c) for a, b, c in RECORD.iter_unpack(_whole_records(answer))]
+            if kind == Frame.RECORDS:
+                self._records += [
+                    Record(layer=a, ticks=b, crc=c) for a, b, c in RECORD.iter_unpack(_whole_records(answer))
+                ]
             elif kind == Frame.ERROR and sequence == self._sequence:
                 (code,) = struct.unpack("<I", _exactly(answer, 4))
                 raise TargetFault(f"the target refused {command.name}: {ERRORS.get(code, f'error {code}')}.")

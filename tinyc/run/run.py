@@ -156,10 +156,12 @@ class _Conversation:
                 client.reset(seed + number)
                 for index, data in enumerate(sample):
                     address = addresses.get((number, index))
-                    if address is None:
-                        client.input(index, data)
-                    else:
+                    if address is not None:
                         client.input_at(index, address, data)
+                        continue
+                    step = len(data) // max(description.input_rows, 1)
+                    for start in range(0, len(data), step):
+                        client.input(index, data[start : start + step])
                 runs.append(self._checked(client.run()))
                 outputs.append(self._outputs(client))
         return _Session(description=description, outputs=tuple(outputs), runs=tuple(runs))
