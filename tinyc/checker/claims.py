@@ -28,6 +28,10 @@ def verify_claims(certificate: Certificate, trace: Trace) -> int:
             )
     if trace.reach > certificate.arena_bytes:
         raise PlanRefuted(f"a kernel reads ahead up to byte {trace.reach:,} of an arena of {certificate.arena_bytes:,}.")
+    if trace.extra_macs > certificate.claims.extra_macs + len(certificate.groups):
+        raise PlanRefuted(
+            f"tiles compute {trace.extra_macs:,.0f} multiply-accumulates again, the plan says {certificate.claims.extra_macs:,}."
+        )
     bound = lower_bound(tuple(certificate.buffers.values()), certificate.overlaps, certificate.claims.buffer_align)
     _require_bound(certificate, bound)
     return bound

@@ -110,9 +110,7 @@ def _tile(plan: Plan, group: Group, tile: tuple[Tile, ...], position: int) -> Lo
     inputs = []
     for activation, view in zip(step.activations, step.inputs, strict=True):
         tensor = step.operands.input(activation)
-        rule = step.op.column_rule(step.operands, activation)
-        assert isinstance(rule, Window)
-        first = min(max(rule.lo(mine.x0), 0), tensor.hwc[1])
+        first = _first_column(step, activation, mine.x0) - _first_column(step, activation, 0)
         if view is not None and view.root in group.rings:
             first -= stored[view.root]
         inputs.append(first * _pixel_stride(tensor, view))
@@ -125,6 +123,12 @@ def _tile(plan: Plan, group: Group, tile: tuple[Tile, ...], position: int) -> Lo
         out=x0 * step.output.pixel_stride,
         inputs=tuple(inputs),
     )
+
+
+def _first_column(step: Step, activation: int, x0: int) -> int:
+    """The first input column that output columns from `x0` on need: where row pointers go."""
+    rule = step.op.column_rule(step.operands, activation)
+    return min(max(rule.lo(x0), 0), step.operands.input(activation).hwc[1]) if isinstance(rule, Window) else 0
 
 
 def _row_stride(plan: Plan, group: Group, view: View) -> int:
@@ -252,8 +256,10 @@ def _source(plan: Plan, pool: _Pool, group: Group, step: Step, position: int, vi
     if group.mode is not Mode.ROWS or step.kernel.extent is Extent.WHOLE or not isinstance(rule, Window):
         ring = None if view is None else _ring(plan, group, view.root, rows)
         return Source(offset=offset, symbol=symbol, row_stride=row_stride, rows=rows, count=1, ring=ring)
+    first_column = _first_column(step, position, 0)
+    assert first_column == 0 or view is not None, "what selects columns of a constant is folded"
     source = Source(
-        offset=offset,
+        offset=offset + first_column * _pixel_stride(tensor, view),
         symbol=symbol,
         row_stride=row_stride,
         rows=rows,
