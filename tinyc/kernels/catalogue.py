@@ -41,9 +41,25 @@ ALL: tuple[Kernel, ...] = (
 )
 
 
-def select(op: Op, operands: Operands, isas: Collection[Isa]) -> Kernel:
-    """The kernel that predicts the fewest instructions; at equal cost the first; ValueError where none accepts."""
-    candidates = [k for k in ALL if k.op is type(op) and k.isa in isas and k.accepts(op, operands)]
-    if not candidates:
+DEAREST = 1.5
+"""How many times the instructions of the fastest kernel one may take to save scratch."""
+
+
+def select(op: Op, operands: Operands, isas: Collection[Isa], *, scratch: int | None = None) -> Kernel:
+    """The kernel that predicts the fewest instructions; at equal cost the first; ValueError where none accepts.
+
+    With `scratch`, among those that are not much slower: the fastest that needs at most so many bytes of it, or else the
+    one that needs least.
+    """
+    accepting = [k for k in ALL if k.op is type(op) and k.isa in isas and k.accepts(op, operands)]
+    if not accepting:
         raise ValueError(f"no kernel for {op.kind} on {', '.join(isa.value for isa in isas)}")
-    return min(candidates, key=lambda kernel: kernel.cost(op, operands))
+    fastest = min(accepting, key=lambda kernel: kernel.cost(op, operands))
+    if scratch is None:
+        return fastest
+    limit = DEAREST * fastest.cost(op, operands)
+    affordable = [k for k in accepting if k.cost(op, operands) <= limit]
+    fitting = [k for k in affordable if k.scratch(op, operands) <= scratch]
+    if fitting:
+        return min(fitting, key=lambda kernel: kernel.cost(op, operands))
+    return min(affordable, key=lambda kernel: kernel.scratch(op, operands))

@@ -15,7 +15,7 @@ from tinyc.plan.candidates import Region, kept_rows
 from tinyc.plan.place import Overlap, Placement, Problem, place
 from tinyc.plan.problem import STATE, group_ticks, make_problem, scratch_name
 from tinyc.plan.regions import Tile
-from tinyc.plan.search import Partition, layers, least_memory, least_work, patches
+from tinyc.plan.search import Partition, layers, least_memory, least_work, patches, spare_scratch
 from tinyc.plan.step import Step
 from tinyc.plan.views import View, assign_views, whole
 
@@ -120,23 +120,46 @@ def make_plan(
     steps, views = make_steps(graph, isas=isas)
     plans = [_placed(graph, steps, views, partition, effort) for partition in _partitions(graph, steps, schedule, budget)]
     best = min(plans, key=lambda plan: plan.arena_bytes)
+    if schedule in ("auto", "stream"):
+        best = min(best, _with_less_scratch(graph, isas, best, effort), key=lambda plan: plan.arena_bytes)
     if schedule != "auto" or budget is None:
         return best
     peak = budget
     while best.arena_bytes > budget:
-        point = least_work(graph, steps, peak=peak)
+        point = least_work(graph, best.steps, peak=peak)
         if point is None:
             return best
-        best = min(best, _placed(graph, steps, views, point.partition, effort), key=lambda plan: plan.arena_bytes)
+        best = min(best, _placed(graph, best.steps, views, point.partition, effort), key=lambda plan: plan.arena_bytes)
         peak = min(peak, point.peak) - 64  # a bound that placement missed by a little: ask for a little less
     return best
 
 
-def make_steps(graph: Graph, *, isas: tuple[Isa, ...]) -> tuple[tuple[Step, ...], dict[str, View]]:
-    """The kernel runs that a graph comes down to, in the graph's order, and where its tensors live relative to one another."""
-    kernels = {o.name: _kernel(graph, o, isas) for o in graph.operations if not isinstance(o.op, NO_KERNEL)}
+def make_steps(
+    graph: Graph, *, isas: tuple[Isa, ...], scratch: Mapping[str, int] | None = None
+) -> tuple[tuple[Step, ...], dict[str, View]]:
+    """The kernel runs that a graph comes down to, in the graph's order, and where its tensors live relative to one another.
+
+    `scratch` limits it for the operations that it names.
+    """
+    limits = scratch or {}
+    kernels = {
+        o.name: _kernel(graph, o, isas, limits.get(o.name)) for o in graph.operations if not isinstance(o.op, NO_KERNEL)
+    }
     views = assign_views(graph, kernels)
     return _steps(graph, kernels, views, isas), views
+
+
+def _with_less_scratch(graph: Graph, isas: tuple[Isa, ...], plan: Plan, effort: float) -> Plan:
+    """`plan` with kernels that need less scratch, but only where scratch makes the peak."""
+    lean, _ = make_steps(graph, isas=isas, scratch=dict.fromkeys((step.name for step in plan.steps), 0))
+    if [step.kernel for step in lean] == [step.kernel for step in plan.steps]:
+        return plan
+    point = least_memory(graph, lean)
+    if point.peak >= plan.arena_bytes:
+        return plan
+    spare = spare_scratch(graph, lean, point)
+    steps, views = make_steps(graph, isas=isas, scratch={step.name: spare[i] for i, step in enumerate(lean)})
+    return _placed(graph, steps, views, point.partition, effort)
 
 
 def _partitions(graph: Graph, steps: tuple[Step, ...], schedule: str, budget: int | None) -> list[Partition]:
@@ -191,9 +214,9 @@ def layer_by_layer_bytes(graph: Graph) -> int:
     return peak
 
 
-def _kernel(graph: Graph, operation: Operation, isas: tuple[Isa, ...]) -> Kernel:
+def _kernel(graph: Graph, operation: Operation, isas: tuple[Isa, ...], scratch: int | None) -> Kernel:
     try:
-        return select(operation.op, graph.operands(operation), isas)
+        return select(operation.op, graph.operands(operation), isas, scratch=scratch)
     except ValueError as reason:
         raise ModelError(
             f"operation {operation.source_index} {operation.op.kind} ({operation.name}): {reason}"

@@ -78,6 +78,18 @@ def least_work(graph: Graph, steps: Sequence[Step], *, peak: int, grids: Sequenc
     return _Search(graph, steps).partition(peak, grids=grids)
 
 
+def spare_scratch(graph: Graph, steps: Sequence[Step], point: Point) -> list[int]:
+    """For each step, the bytes of scratch that it may use without raising the point's peak."""
+    search = _Search(graph, steps)
+    spare: list[int] = []
+    for part in point.partition:
+        group = range(part.start, part.end) if isinstance(part, Region) else range(part, part + 1)
+        cost = search.bounded(part) if isinstance(part, Region) else search.single_cost(part)
+        used = max(steps[index].scratch_bytes for index in group)
+        spare += [point.peak - cost + used] * len(group)
+    return spare
+
+
 def patches(graph: Graph, steps: Sequence[Step], *, peak: int | None) -> Point | None:
     """MCUNetV2's way: the first steps in patches, the rest by themselves; split point and grid by search.
 
@@ -187,13 +199,13 @@ class _Search:
         if key not in self.tiled:
             region = self._untiled(start, end)
             cut = None if region is None else tile_region(self.graph, self.steps, region, bands=grid[0], strips=grid[1])
-            self.tiled[key] = None if cut is None else (self._bounded(cut), cut)
+            self.tiled[key] = None if cut is None else (self.bounded(cut), cut)
         return self.tiled[key]
 
     def _untiled(self, start: int, end: int) -> Region | None:
         if (start, end) not in self.regions:
             region = make_region(self.graph, self.steps, self.alive, self.pinned, start, end)
-            self.regions[start, end] = None if region is None else (self._bounded(region), region)
+            self.regions[start, end] = None if region is None else (self.bounded(region), region)
         entry = self.regions[start, end]
         return None if entry is None else entry[1]
 
@@ -226,7 +238,7 @@ class _Search:
         region = self._untiled(start, end)
         if region is None:
             return None if self._blocked(start) else limit
-        return self._bounded(region)
+        return self.bounded(region)
 
     def _blocked(self, start: int) -> bool:
         """Whether the step at `start` can be in no region at all."""
@@ -256,7 +268,8 @@ class _Search:
         pairs = single_distances(self.graph, self.steps, self.alive, self.pinned, index)
         return _reach(others, target, pairs) + step.scratch_bytes
 
-    def _bounded(self, region: Region) -> int:
+    def bounded(self, region: Region) -> int:
+        """The bounded peak of a region."""
         touched = {
             life.root: life.bytes
             for life in self.alive.values()
