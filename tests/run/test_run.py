@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
+import threading
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -175,6 +178,16 @@ def test_stack_high_water_mark(tmp_path: Path, arm_tools: None) -> None:
 def test_a_hang_on_the_host(tmp_path: Path) -> None:
     firmware = made(tmp_path, board="host", mischief=FAULTS["hang"][0])
     assert "did not answer in time: it hangs" in fault(firmware, timeout=1.0)
+
+
+def test_an_interrupt_ends_everything(tmp_path: Path) -> None:
+    """Control-C while the target hangs: no waiting for the timeout."""
+    firmware = made(tmp_path, board="host", mischief=FAULTS["hang"][0])
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(firmware, handmade.samples(1), timeout=500.0)
+    assert time.monotonic() - started < 100
 
 
 def test_a_failing_run_function_is_an_error(tmp_path: Path) -> None:

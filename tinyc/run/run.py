@@ -6,8 +6,8 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -75,12 +75,11 @@ def run(
         return _on_board(conversation, samples)
     emulated = firmware.target.where is Where.QEMU
     progress("running")
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        counting = pool.submit(conversation.hold, firmware.run_elf, samples[:1], seed=len(samples), counted=emulated)
-        plain = pool.submit(conversation.hold, firmware.run_elf, samples)
-        probing = pool.submit(conversation.hold, firmware.probe_elf, samples) if probe else None
-        layers = profile and emulated
-        profiling = pool.submit(conversation.hold, firmware.probe_elf, samples[:1], counted=True) if layers else None
+    with _together(conversation) as start:
+        counting = start(firmware.run_elf, samples[:1], seed=len(samples), counted=emulated)
+        plain = start(firmware.run_elf, samples)
+        probing = start(firmware.probe_elf, samples) if probe else None
+        profiling = start(firmware.probe_elf, samples[:1], counted=True) if profile and emulated else None
     first, every = counting.result(), plain.result()
     if not np.array_equal(_flat(first.outputs[0]), _flat(every.outputs[0])):
         raise TargetFault(
@@ -97,6 +96,27 @@ def run(
         machine=firmware.board.machine if emulated else "host",
         stand_in=emulated and firmware.board.stand_in,
     )
+
+
+@contextlib.contextmanager
+def _together(conversation: _Conversation) -> Iterator[Callable[..., Future[_Session]]]:
+    """Sessions side by side; the first that fails, or an interrupt, ends the others at once."""
+    sessions: list[Future[_Session]] = []
+
+    def start(*arguments: object, **options: object) -> Future[_Session]:
+        sessions.append(pool.submit(conversation.hold, *arguments, **options))  # type: ignore[arg-type]
+        return sessions[-1]
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        try:
+            yield start
+            for session in as_completed(sessions):
+                session.result()
+        except BaseException:
+            for session in sessions:
+                session.cancel()
+            conversation.kill()
+            raise
 
 
 def _on_board(conversation: _Conversation, samples: Sequence[Sample]) -> RunResult:
@@ -143,6 +163,13 @@ class _Conversation:
 
     firmware: Firmware
     timeout: float
+    programs: list[PipeStream] = field(default_factory=list)
+    """Those that run."""
+
+    def kill(self) -> None:
+        """End every program at once."""
+        for program in tuple(self.programs):
+            program.kill()
 
     def hold(self, elf: Path, samples: Sequence[Sample], *, seed: int = 0, counted: bool = False) -> _Session:
         """Start `elf`, run all samples, stop; unwritten arena bytes follow from `seed` and the sample's number."""
@@ -177,7 +204,7 @@ class _Conversation:
             with contextlib.closing(SerialStream(target.port, board.uart.baud)) as serial:
                 yield serial, {}
         elif target.where is Where.HOST:
-            with PipeStream([str(elf)], "the program") as pipe:
+            with self._started([str(elf)], "the program") as pipe:
                 yield pipe, {}
         else:
             emulator = load(board.stands_in).emulator
@@ -186,8 +213,17 @@ class _Conversation:
                 file = Path(folder) / "samples.bin"
                 addresses = qemu.place_samples(samples, emulator, file)
                 command = qemu.command(emulator, elf, samples=file if addresses else None, counted=counted)
-                with PipeStream(command, "QEMU") as pipe:
+                with self._started(command, "QEMU") as pipe:
                     yield pipe, addresses
+
+    @contextlib.contextmanager
+    def _started(self, command: Sequence[str], name: str) -> Iterator[PipeStream]:
+        with PipeStream(command, name) as pipe:
+            self.programs.append(pipe)
+            try:
+                yield pipe
+            finally:
+                self.programs.remove(pipe)
 
     def _explain(self, fault: Fault, elf: Path) -> str:
         if self.firmware.target.where is Where.HOST:

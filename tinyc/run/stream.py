@@ -83,9 +83,13 @@ class PipeStream:
             raise self._ended()
         return data
 
-    def close(self) -> None:
+    def kill(self) -> None:
+        """End the program and whatever it has started; a thread that waits for its answer then gets TargetFault."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # and whatever it has started
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        self.kill()
         self._process.wait()
         self._drain.join()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
