@@ -194,13 +194,13 @@ def _tie(graph: Graph, operation: Operation, ties: _Ties) -> None:
     if isinstance(op, MIXING):
         if x.size and operands.input(1).shape[-1] % x.size:
             ties.pin(operation.inputs[0])
+    elif isinstance(op, Add | Sub | Mul):
+        for name in operation.inputs:
+            ties.join(ties.of(name), y) if ties.of(name).size == y.size else ties.pin(name)
     elif not x.size or not y.size:
         ties.pin(*operation.inputs, *operation.outputs)
     elif isinstance(op, DepthwiseConv2D):
         ties.join(np.repeat(x, op.multiplier), y)
-    elif isinstance(op, Add | Sub | Mul):
-        for name in operation.inputs:
-            ties.join(ties.of(name), y) if ties.of(name).size == y.size else ties.pin(name)
     elif isinstance(op, Concatenation) and op.axis == len(operands.output.shape) - 1:
         slots = np.concatenate([ties.of(name) for name in operation.inputs])
         ties.join(slots, y) if slots.size == y.size else ties.pin(*operation.inputs, *operation.outputs)
