@@ -14,6 +14,7 @@ from tinyc.ir.types import Array
 from tinyc.kernels.contract import CArray, Extent, PaddingRows, Strides
 from tinyc.lower.program import Constant, Demand, Layer, Loop, LoopTile, Port, Program, RegionLoop, Source
 from tinyc.plan import Direction, Group, Mode, Plan, Step, View
+from tinyc.plan.candidates import writers
 from tinyc.plan.regions import Tile
 
 ARENA_ALIGN = 16
@@ -106,7 +107,10 @@ def _group(plan: Plan, pool: _Pool, number: int, group: Group, shared: frozenset
 def _tile(plan: Plan, group: Group, tile: tuple[Tile, ...], position: int) -> LoopTile:
     """A tile's ranges for the step at `position`; a ring stores the columns of its tile from its first on."""
     step, mine = plan.steps[group.steps[position]], tile[position]
-    stored = {plan.steps[index].output.root: made.x0 for index, made in zip(group.steps, tile, strict=True)}
+    stored: dict[str, int] = {}
+    for index, made in zip(group.steps, tile, strict=True):
+        root = plan.steps[index].output.root
+        stored[root] = min(made.x0, stored.get(root, made.x0))
     inputs = []
     for activation, view in zip(step.activations, step.inputs, strict=True):
         tensor = step.operands.input(activation)
@@ -114,7 +118,7 @@ def _tile(plan: Plan, group: Group, tile: tuple[Tile, ...], position: int) -> Lo
         if view is not None and view.root in group.rings:
             first -= stored[view.root]
         inputs.append(first * _pixel_stride(tensor, view))
-    x0 = 0 if step.output.root in group.rings else mine.x0
+    x0 = mine.x0 - stored[step.output.root] if step.output.root in group.rings else mine.x0
     return LoopTile(
         first=mine.first,
         end=mine.end,
@@ -196,20 +200,18 @@ def _ring(plan: Plan, group: Group, root: str, rows: int) -> int | None:
 
 def _demands(plan: Plan, group: Group, position: int) -> tuple[Demand, ...]:
     """What a row of the region's step `position` needs from other steps of the region, in demand order."""
-    writers: dict[str, list[int]] = {}
-    for other, index in enumerate(group.steps):
-        writers.setdefault(plan.steps[index].output.root, []).append(other)
-    step = plan.steps[group.steps[position]]
+    chosen = [plan.steps[index] for index in group.steps]
+    step = chosen[position]
     demands = []
     for read in group.reads[position]:
-        view = step.inputs[read]
-        if view is None or view.root not in writers:
+        makers = writers(chosen, position, read)
+        if not makers:
             continue
         rule = step.op.row_rule(step.operands, step.activations[read])
         assert isinstance(rule, Window)
         demands.append(
             Demand(
-                writers=tuple(writers[view.root]),
+                writers=makers,
                 a=rule.a,
                 offset=rule.lo_offset if group.direction is Direction.DESCENDING else rule.hi_offset,
                 c=rule.c,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tinyc.ir import Graph, Tensor, Window
 from tinyc.kernels.contract import Extent
@@ -120,6 +121,35 @@ def _streamable(graph: Graph, chosen: Sequence[Step], written: set[str]) -> bool
     return True
 
 
+def writers(chosen: Sequence[Step], position: int, index: int) -> tuple[int, ...]:
+    """The positions of the steps that write what input `index` of the step at `position` reads: part of a root has its own.
+
+    For roots whose rows line up, so that what is written to row 0 says it for all.
+    """
+    step = chosen[position]
+    view = step.inputs[index]
+    if view is None:
+        return ()
+    tensor = step.operands.input(step.activations[index])
+    return tuple(
+        other
+        for other, writer in enumerate(chosen)
+        if writer.output.root == view.root and _share_bytes(view, tensor, writer.output, writer.operands.output)
+    )
+
+
+@lru_cache(maxsize=65536)
+def _share_bytes(view: View, tensor: Tensor, other: View, other_tensor: Tensor) -> bool:
+    """Whether two views of one root have bytes of their first rows in common."""
+    return not _first_row(view, tensor).isdisjoint(_first_row(other, other_tensor))
+
+
+def _first_row(view: View, tensor: Tensor) -> frozenset[int]:
+    _, columns, channels = tensor.hwc
+    pixel = range(channels * tensor.dtype.bytes)
+    return frozenset(view.offset + x * view.pixel_stride + byte for x in range(columns) for byte in pixel)
+
+
 def _rows_line_up(graph: Graph, root: str, chosen: Sequence[Step]) -> bool:
     """Whether row r of every view of `root` lies in row r of the root."""
     tensor = graph.tensors[root]
@@ -163,7 +193,7 @@ def _simulated(
     end: int,
     orders: tuple[tuple[int, ...], ...],
 ) -> Region | None:
-    row_steps = [_row_step(graph, step, order) for step, order in zip(chosen, orders, strict=True)]
+    row_steps = [row_step(chosen, position, order) for position, order in enumerate(orders)]
     if sum(step.rows for step in row_steps) > MOST_CALLS:
         return None
     row_bytes = {root: graph.tensors[root].bytes // graph.tensors[root].hwc[0] for root in alive}
@@ -205,15 +235,23 @@ def _simulated(
     )
 
 
-def _row_step(graph: Graph, step: Step, order: tuple[int, ...]) -> RowStep:
-    reads = []
-    for position in order:
-        view = step.inputs[position]
-        rule = step.op.row_rule(step.operands, step.activations[position])
+def row_step(chosen: Sequence[Step], position: int, order: Sequence[int]) -> RowStep:
+    """The step at `position` as the walk sees it, with its demands in this order."""
+    step, reads = chosen[position], []
+    for index in order:
+        view = step.inputs[index]
+        rule = step.op.row_rule(step.operands, step.activations[index])
         assert view is not None
-        tensor = step.operands.input(step.activations[position])
+        tensor = step.operands.input(step.activations[index])
         everything = Window(a=0, lo_offset=0, hi_offset=tensor.hwc[0])
-        reads.append(Read(root=view.root, rows=tensor.hwc[0], window=rule if isinstance(rule, Window) else everything))
+        reads.append(
+            Read(
+                root=view.root,
+                rows=tensor.hwc[0],
+                window=rule if isinstance(rule, Window) else everything,
+                writers=writers(chosen, position, index),
+            )
+        )
     return RowStep(rows=step.operands.output.hwc[0], target=step.output.root, reads=tuple(reads))
 
 

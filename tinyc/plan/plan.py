@@ -129,7 +129,7 @@ def make_plan(
         point = least_work(graph, best.steps, peak=peak)
         if point is None:
             return best
-        best = min(best, _placed(graph, best.steps, views, point.partition, effort), key=lambda plan: plan.arena_bytes)
+        best = min(best, _placed(graph, best.steps, best.views, point.partition, effort), key=lambda plan: plan.arena_bytes)
         peak = min(peak, point.peak) - 64  # a bound that placement missed by a little: ask for a little less
     return best
 
@@ -151,7 +151,7 @@ def make_steps(
 
 def _with_less_scratch(graph: Graph, isas: tuple[Isa, ...], plan: Plan, effort: float) -> Plan:
     """`plan` with kernels that need less scratch, but only where scratch makes the peak."""
-    lean, _ = make_steps(graph, isas=isas, scratch=dict.fromkeys((step.name for step in plan.steps), 0))
+    lean, lean_views = make_steps(graph, isas=isas, scratch=dict.fromkeys((step.name for step in plan.steps), 0))
     if [step.kernel for step in lean] == [step.kernel for step in plan.steps]:
         return plan
     point = least_memory(graph, lean)
@@ -159,7 +159,14 @@ def _with_less_scratch(graph: Graph, isas: tuple[Isa, ...], plan: Plan, effort: 
         return plan
     spare = spare_scratch(graph, lean, point)
     steps, views = make_steps(graph, isas=isas, scratch={step.name: spare[i] for i, step in enumerate(lean)})
+    if [_shape_of(step) for step in steps] != [_shape_of(step) for step in lean]:
+        steps, views = lean, lean_views
     return _placed(graph, steps, views, point.partition, effort)
+
+
+def _shape_of(step: Step) -> tuple[object, ...]:
+    """What a partition takes for granted of a step."""
+    return step.name, step.inputs, step.output, step.kernel.extent, step.kernel.in_place
 
 
 def _partitions(graph: Graph, steps: tuple[Step, ...], schedule: str, budget: int | None) -> list[Partition]:

@@ -17,11 +17,12 @@ Rule = Callable[[int], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """One input of a step: the root buffer that it lies in, its rows, and the row rule."""
+    """One input of a step: the root buffer that it lies in, its rows, the row rule, and the steps of the region that write it."""
 
     root: str
     rows: int
     window: Window
+    writers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +92,8 @@ class _Simulation:
     """For each root: its readers, and the lowest row that each of their rows needs (one more entry: when they are done)."""
 
     def __post_init__(self) -> None:
-        writers: dict[str, list[int]] = {}
         for index, step in enumerate(self.steps):
-            writers.setdefault(step.target, []).append(index)
-        for index, step in enumerate(self.steps):
-            self.needs.append([(self.hi(step.rows, read), w) for read in step.reads for w in writers.get(read.root, ())])
+            self.needs.append([(self.hi(step.rows, read), w) for read in step.reads for w in read.writers])
             for read in step.reads:
                 self.readers.setdefault(read.root, []).append((index, [*self.lo(step.rows, read), read.rows]))
 

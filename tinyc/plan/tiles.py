@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from tinyc.ir import Graph, Window
-from tinyc.plan.candidates import Region
-from tinyc.plan.regions import Read, RowStep, Tile, simulate
+from tinyc.plan.candidates import Region, row_step
+from tinyc.plan.regions import Tile, simulate
 from tinyc.plan.step import Step
 
 
@@ -44,11 +44,7 @@ def tile_region(graph: Graph, steps: Sequence[Step], region: Region, *, bands: i
         for columns in _cuts(last.hwc[1], strips)
     ]
     rings = _rings(graph, chosen, region, tiles)
-    widths = {
-        step.output.root: max(tile[position].x1 - tile[position].x0 for tile in tiles)
-        for position, step in enumerate(chosen)
-        if step.output.root in region.rings
-    }
+    widths = {root: max(_width(chosen, tile, root) for tile in tiles) for root in region.rings}
     pixel = {root: graph.tensors[root].hwc[2] * graph.tensors[root].dtype.bytes for root in widths}
     made = sum(_macs(step, tile[position]) for tile in tiles for position, step in enumerate(chosen))
     calls = sum(each.end - each.first for tile in tiles for each in tile)
@@ -63,6 +59,12 @@ def tile_region(graph: Graph, steps: Sequence[Step], region: Region, *, bands: i
         widths=widths,
         extra_macs=round(made - sum(step.op.macs(step.operands) for step in chosen)),
     )
+
+
+def _width(chosen: Sequence[Step], tile: Sequence[Tile], root: str) -> int:
+    """The columns of `root` that a tile makes, all its writers together."""
+    made = [each for step, each in zip(chosen, tile, strict=True) if step.output.root == root]
+    return max(each.x1 for each in made) - min(each.x0 for each in made)
 
 
 def _cuts(extent: int, pieces: int) -> list[tuple[int, int]]:
@@ -126,7 +128,7 @@ def _columns_line_up(graph: Graph, chosen: Sequence[Step], region: Region) -> bo
 
 def _rings(graph: Graph, chosen: Sequence[Step], region: Region, tiles: Sequence[Sequence[Tile]]) -> dict[str, int]:
     """The rows that each inner root must keep, the most over all bands."""
-    row_steps = [_row_step(step, order) for step, order in zip(chosen, region.reads, strict=True)]
+    row_steps = [row_step(chosen, position, order) for position, order in enumerate(region.reads)]
     rings = dict.fromkeys(region.rings, 1)
     seen: set[tuple[tuple[int, int], ...]] = set()
     for tile in tiles:
@@ -144,16 +146,6 @@ def _rings(graph: Graph, chosen: Sequence[Step], region: Region, tiles: Sequence
         )
         rings = {root: max(rows, walk.rings[root]) for root, rows in rings.items()}
     return {root: min(rows, graph.tensors[root].hwc[0]) for root, rows in rings.items()}
-
-
-def _row_step(step: Step, order: Sequence[int]) -> RowStep:
-    reads = []
-    for position in order:
-        view, activation = step.inputs[position], step.activations[position]
-        rule = step.op.row_rule(step.operands, activation)
-        assert view is not None and isinstance(rule, Window)
-        reads.append(Read(root=view.root, rows=step.operands.input(activation).hwc[0], window=rule))
-    return RowStep(rows=step.operands.output.hwc[0], target=step.output.root, reads=tuple(reads))
 
 
 def _macs(step: Step, tile: Tile) -> float:
