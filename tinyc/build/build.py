@@ -15,13 +15,14 @@ from tinyc.board import Board, load
 from tinyc.build import templates
 from tinyc.build.memory import MemoryMap, memory_map, stand_in_banks
 from tinyc.build.sizes import image, object_size
+from tinyc.build.stack import stack_bound
 from tinyc.build.target import Target, Where
 from tinyc.build.toolchain import Toolchain, Unit, compile_all, cross_toolchain, host_toolchain, link
 from tinyc.emit import SourceTree
 from tinyc.errors import UsageError
 from tinyc.paths import FIRMWARE
 
-HARNESS_UNITS = ("harness.c", "protocol.c")
+HARNESS_UNITS = ("harness.c", "protocol.c", "no_probe.c", "probe.c")
 CORE_UNITS = ("startup.c", "port.c", "fault.c")
 CACHED_CORES = ("cortex-m7", "cortex-m55", "cortex-m85")
 FAMILIES_ON_SYSTICK = ("stm32f4", "stm32f7", "nrf52", "stm32u5", "ra8")
@@ -49,17 +50,34 @@ class Firmware:
     harness_bytes: int
     static_bytes: int
     stack_bytes: int
+    stack_bound_bytes: int | None
+    """The deepest stack of an inference that the call graph allows, None on this computer."""
     memory: MemoryMap | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Model:
-    """The model's objects for one toolchain."""
+class _Objects:
+    """What one toolchain made of the model and of the harness around it; the same files go into every image."""
 
     toolchain: Toolchain
-    objects: tuple[Path, ...]
+    model: tuple[Path, ...]
     weights: Path
+    plain: tuple[Path, ...]
+    instrumented: tuple[Path, ...]
     static_bytes: int
+    """.data and .bss of the model, and what the harness keeps of an input that is pushed row by row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Setting:
+    """Where images run: the start-up sources, the folder of its board_config.h and objects, the linker script, the memory map."""
+
+    folder: Path
+    sources: tuple[Path, ...]
+    script: Path | None
+    memory: MemoryMap | None
+    images: Mapping[Path, bool]
+    """Output -> whether it is instrumented."""
 
 
 def build(tree: SourceTree, *, board: Board, target: Target, directory: Path, sanitize: bool = False) -> Firmware:
@@ -69,17 +87,23 @@ def build(tree: SourceTree, *, board: Board, target: Target, directory: Path, sa
     cross_tools = None if board.is_host else cross_toolchain(board)
     host_tools = host_toolchain(sanitize=sanitize) if target.where is Where.HOST else None
     _write(tree, directory)
-    cross = None if cross_tools is None else _compile_model(tree, cross_tools, directory, folder=board.name)
-    own = None if cross is None else _board_image(tree, board, cross, directory)
+    settings: list[_Setting] = []
+    if cross_tools is not None:
+        cross = _compile(tree, cross_tools, directory, folder=board.name)
+        settings.append(_own(tree, board, cross, directory))
+        if host_tools is None:
+            settings.append(_emulated(tree, board, cross, directory, where=target.where))
+        _link(tree, cross, settings)
     if host_tools is not None:
-        host = _compile_model(tree, host_tools, directory, folder="host")
-        run, probe, memory = _host_images(tree, board, host, directory)
-    else:
-        assert cross is not None
-        run, probe, memory = _run_images(tree, board, cross, directory, where=target.where)
-    model = cross or host
-    weights = object_size([model.weights]).flash
-    total = object_size(model.objects)
+        host = _compile(tree, host_tools, directory, folder="host")
+        settings.append(_native(tree, board, directory))
+        _link(tree, host, settings[-1:])
+    own = None if cross_tools is None else directory / "firmware.elf"
+    if own is not None:
+        own.with_suffix(".bin").write_bytes(image(own, board.flash))
+    model = host if cross_tools is None else cross
+    weights, total = object_size([model.weights]).flash, object_size(model.model)
+    run, probe = settings[-1].images
     return Firmware(
         tree=tree,
         board=board,
@@ -89,14 +113,21 @@ def build(tree: SourceTree, *, board: Board, target: Target, directory: Path, sa
         board_bin=None if own is None else own.with_suffix(".bin"),
         run_elf=run,
         probe_elf=probe,
-        objects={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in model.objects},
+        objects={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in model.model},
         weights_bytes=weights,
         code_bytes=total.flash - weights,
         harness_bytes=0 if own is None else len(image(own, board.flash)) - total.flash,
         static_bytes=total.static,
         stack_bytes=board.stack_bytes,
-        memory=memory,
+        stack_bound_bytes=None if own is None else _stack_bound(tree, own, cross),
+        memory=settings[-1].memory,
     )
+
+
+def _stack_bound(tree: SourceTree, image: Path, objects: _Objects) -> int:
+    program = tree.program
+    root = f"{program.prefix}_push_row" if program.pushed else f"{program.prefix}_run"
+    return stack_bound(image, [path.with_suffix(".su") for path in objects.model], root)
 
 
 def _write(tree: SourceTree, directory: Path) -> None:
@@ -110,30 +141,28 @@ def _write(tree: SourceTree, directory: Path) -> None:
             raise UsageError(f"cannot write {path}: {error.strerror}.") from error
 
 
-def _compile_model(tree: SourceTree, toolchain: Toolchain, directory: Path, *, folder: str) -> _Model:
-    source = directory / "src"
-    includes = (source, source / "kernels")
-    objects = {
-        name: directory / "build" / folder / "model" / f"{Path(name).stem}.o" for name in sorted(tree.model_units)
-    }
-    units = [Unit(source=source / name, object=path, includes=includes) for name, path in objects.items()]
-    compile_all(toolchain, units, root=directory)
-    return _Model(
+def _compile(tree: SourceTree, toolchain: Toolchain, directory: Path, *, folder: str) -> _Objects:
+    """Everything that does not depend on where the image runs."""
+    source, output = directory / "src", directory / "build" / folder
+    model = {name: output / "model" / f"{Path(name).stem}.o" for name in sorted(tree.model_units)}
+    entry, wrappers = source / "harness" / "model_entry.c", source / "harness" / "probe.c"
+    harness = {FIRMWARE / "harness" / name: output / "harness" / f"{Path(name).stem}.o" for name in HARNESS_UNITS}
+    harness |= {path: output / "harness" / f"model_{path.stem}.o" for path in (entry, wrappers)}
+    units = [
+        Unit(source=source / name, object=path, includes=(source, source / "kernels"), flags=("-fstack-usage",))
+        for name, path in model.items()
+    ]
+    units += [Unit(source=path, object=made, includes=(FIRMWARE / "harness", source)) for path, made in harness.items()]
+    compile_all(toolchain, units)
+    probe, no_probe = (FIRMWARE / "harness" / name for name in ("probe.c", "no_probe.c"))
+    return _Objects(
         toolchain=toolchain,
-        objects=tuple(objects.values()),
-        weights=objects[tree.weights_unit],
-        static_bytes=object_size(objects.values()).static,
+        model=tuple(model.values()),
+        weights=model[tree.weights_unit],
+        plain=tuple(made for path, made in harness.items() if path not in (probe, wrappers)),
+        instrumented=tuple(made for path, made in harness.items() if path != no_probe),
+        static_bytes=object_size(model.values()).static + _row_bytes(tree),
     )
-
-
-def _board_image(tree: SourceTree, board: Board, model: _Model, directory: Path) -> Path:
-    """The image for the board itself: firmware.elf and firmware.bin."""
-    arena = tree.program.arena_bytes
-    memory = memory_map(board, arena_bytes=arena, static_bytes=model.static_bytes + _row_bytes(tree))
-    output = directory / "firmware.elf"
-    _cross_images(tree, board, board, model, memory, directory, "board", {output: False})
-    output.with_suffix(".bin").write_bytes(image(output, board.flash))
-    return output
 
 
 def _row_bytes(tree: SourceTree) -> int:
@@ -142,35 +171,28 @@ def _row_bytes(tree: SourceTree) -> int:
     return program.inputs[0].row_bytes if program.pushed else 0
 
 
-def _run_images(
-    tree: SourceTree, board: Board, model: _Model, directory: Path, *, where: Where
-) -> tuple[Path, Path, MemoryMap]:
+def _own(tree: SourceTree, board: Board, objects: _Objects, directory: Path) -> _Setting:
+    """The image for the board itself: firmware.elf."""
+    memory = memory_map(board, arena_bytes=tree.program.arena_bytes, static_bytes=objects.static_bytes)
+    folder = directory / "build" / board.name / "board"
+    return _on_core(tree, board, board, memory, folder, {directory / "firmware.elf": False})
+
+
+def _emulated(tree: SourceTree, board: Board, objects: _Objects, directory: Path, *, where: Where) -> _Setting:
     """The plain and the instrumented image for the machine that runs them; at a serial port that is the board itself."""
     if where is Where.SERIAL:
         machine, placed = board, board
     else:
         machine, placed = load(board.stands_in), stand_in_banks(board)
-    arena = tree.program.arena_bytes
-    memory = memory_map(placed, arena_bytes=arena, static_bytes=model.static_bytes + _row_bytes(tree))
+    memory = memory_map(placed, arena_bytes=tree.program.arena_bytes, static_bytes=objects.static_bytes)
     folder = directory / "build" / board.name / "run"
-    run, probe = folder / "run.elf", folder / "probe.elf"
-    _cross_images(tree, board, machine, model, memory, directory, "run", {run: False, probe: True})
-    return run, probe, memory
+    return _on_core(tree, board, machine, memory, folder, {folder / "run.elf": False, folder / "probe.elf": True})
 
 
-def _cross_images(
-    tree: SourceTree,
-    board: Board,
-    machine: Board,
-    model: _Model,
-    memory: MemoryMap,
-    directory: Path,
-    kind: str,
-    images: Mapping[Path, bool],
-) -> None:
-    """Compile `machine`'s start-up code around the model and link `images`: output -> whether it is instrumented."""
-    folder = directory / "build" / board.name / kind
-    folder.mkdir(parents=True, exist_ok=True)
+def _on_core(
+    tree: SourceTree, board: Board, machine: Board, memory: MemoryMap, folder: Path, images: Mapping[Path, bool]
+) -> _Setting:
+    """`machine`'s start-up code, with the memory of `board`."""
     purpose = "its own image" if machine == board else f"the image for {machine.title}, which stands in"
     config = templates.board_config(
         board,
@@ -180,15 +202,14 @@ def _cross_images(
         arena_room=memory.arena_room,
         purpose=purpose,
     )
-    (folder / "board_config.h").write_text(config, encoding="utf-8")
-    script = folder / "linker.ld"
     boot = machine.emulator.boot if machine.emulator else None
+    script = folder / "linker.ld"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "board_config.h").write_text(config, encoding="utf-8")
     script.write_text(templates.linker_script(board, memory, purpose=purpose, boot=boot), encoding="utf-8")
-    sources = [
-        *(FIRMWARE / "cortex_m" / name for name in _core_units(machine)),
-        FIRMWARE / machine.family / "board.c",
-    ]
-    _link_images(tree, model, sources, directory / "src", folder, images, script=script)
+    sources = [FIRMWARE / "cortex_m" / name for name in _core_units(machine)]
+    sources.append(FIRMWARE / machine.family / "board.c")
+    return _Setting(folder=folder, sources=tuple(sources), script=script, memory=memory, images=images)
 
 
 def _core_units(machine: Board) -> tuple[str, ...]:
@@ -198,7 +219,8 @@ def _core_units(machine: Board) -> tuple[str, ...]:
     return (*CORE_UNITS, mpu, caches, systick)
 
 
-def _host_images(tree: SourceTree, board: Board, model: _Model, directory: Path) -> tuple[Path, Path, None]:
+def _native(tree: SourceTree, board: Board, directory: Path) -> _Setting:
+    """The plain and the instrumented program for this computer."""
     arena, align = tree.program.arena_bytes, tree.program.arena_align
     folder = directory / "build" / "host"
     config = templates.board_config(
@@ -209,37 +231,27 @@ def _host_images(tree: SourceTree, board: Board, model: _Model, directory: Path)
         arena_room=-(-arena // align) * align,
         purpose="the image for this computer",
     )
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "board_config.h").write_text(config, encoding="utf-8")
-    run, probe = folder / "run", folder / "probe"
-    _link_images(tree, model, [FIRMWARE / "host" / "port.c"], directory / "src", folder, {run: False, probe: True})
-    return run, probe, None
+    images = {folder / "run": False, folder / "probe": True}
+    sources = (FIRMWARE / "host" / "port.c",)
+    return _Setting(folder=folder, sources=sources, script=None, memory=None, images=images)
 
 
-def _link_images(
-    tree: SourceTree,
-    model: _Model,
-    target_sources: list[Path],
-    generated: Path,
-    folder: Path,
-    images: Mapping[Path, bool],
-    script: Path | None = None,
-) -> None:
-    """The model's objects are linked as they are; everything else is compiled into `folder`."""
-    harness = FIRMWARE / "harness"
-    common = [*target_sources, *(harness / name for name in HARNESS_UNITS), generated / "harness/model_entry.c"]
-    sources = {
-        False: [*common, harness / "no_probe.c"],
-        True: [*common, harness / "probe.c", generated / "harness/probe.c"],
+def _link(tree: SourceTree, objects: _Objects, settings: list[_Setting]) -> None:
+    """Compile what depends on the settings, then link every image: the model's objects go in as they are."""
+    start_up = {
+        (setting.folder, path): setting.folder / f"{path.parent.name}_{path.stem}.o"
+        for setting in settings
+        for path in setting.sources
     }
-    wanted = dict.fromkeys(path for instrumented in images.values() for path in sources[instrumented])
-    objects = {
-        path: folder / f"{'model' if generated in path.parents else path.parent.name}_{path.stem}.o" for path in wanted
-    }
-    includes = (folder, harness, FIRMWARE / "cortex_m", generated)
-    units = [Unit(source=path, object=output, includes=includes) for path, output in objects.items()]
-    compile_all(model.toolchain, units, root=FIRMWARE)
+    shared = (FIRMWARE / "harness", FIRMWARE / "cortex_m")
+    units = [Unit(source=path, object=made, includes=(folder, *shared)) for (folder, path), made in start_up.items()]
+    compile_all(objects.toolchain, units)
     symbols = sorted(layer.symbol for layer in tree.program.layers)
-    for output, instrumented in images.items():
-        around = [objects[path] for path in sources[instrumented]]
-        wrap = symbols if instrumented else ()
-        link(model.toolchain, [*around, *model.objects], output, script=script, wrap=wrap)
+    for setting in settings:
+        own = [start_up[setting.folder, path] for path in setting.sources]
+        for output, instrumented in setting.images.items():
+            around = [*own, *(objects.instrumented if instrumented else objects.plain)]
+            wrap = symbols if instrumented else ()
+            link(objects.toolchain, [*around, *objects.model], output, script=setting.script, wrap=wrap)

@@ -75,17 +75,17 @@ def host_toolchain(*, sanitize: bool) -> Toolchain:
     )
 
 
-def compile_all(toolchain: Toolchain, units: Sequence[Unit], *, root: Path) -> None:
-    """Compile every unit, as many at once as there are processors; `root` does not show in the objects."""
+def compile_all(toolchain: Toolchain, units: Sequence[Unit]) -> None:
+    """Compile every unit, as many at once as there are processors; no path shows in the objects."""
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for _ in pool.map(lambda unit: _compile(toolchain, unit, root), units):
+        for _ in pool.map(lambda unit: _compile(toolchain, unit), units):
             pass
 
 
-def _compile(toolchain: Toolchain, unit: Unit, root: Path) -> None:
+def _compile(toolchain: Toolchain, unit: Unit) -> None:
     unit.object.parent.mkdir(parents=True, exist_ok=True)
     includes = [word for folder in unit.includes for word in ("-I", str(folder))]
-    reproducible = f"-ffile-prefix-map={root}=."
+    reproducible = f"-ffile-prefix-map={unit.source.parent}=."
     command = [toolchain.compiler, *toolchain.flags, *unit.flags, reproducible, *includes]
     _run([*command, "-c", str(unit.source), "-o", str(unit.object)], toolchain.name, unit.source.name)
 
