@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 KERNEL_SOURCES = HERE.parents[1] / "codegen" / "kernels"
 GAP = 0x55
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-Wno-unused-function")
-HOST = ("gcc", "-std=gnu99", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+HOST = ("gcc", "-std=gnu99", "-O0", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 AN386 = (
     *("arm-none-eabi-gcc", "-O2", "-mcpu=cortex-m4", "-mthumb", "-ffreestanding", "-fno-common", "-nostartfiles"),
     *("-specs=nosys.specs", "-specs=nano.specs"),

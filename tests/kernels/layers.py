@@ -13,6 +13,10 @@ from tinyc.ops.conv2d import Conv2D
 from tinyc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyc.ops.fully_connected import FullyConnected
 
+X_SCALE, Y_SCALE = 2.0**-4, 2.0**-6
+WEIGHTS, INPUTS, SPREAD = 40, 73, 60
+"""Standard deviations: of random weights and inputs, and, about, of outputs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
@@ -102,13 +106,16 @@ class Layers:
         matrix = self._weights(shape, weights)
         zero_point = int(self.random.integers(-128, 128))
         image = self._image(x, values)
-        spread = 127 if weights == "saturating" else 40 * np.sqrt(depth) * 73 / 20
-        factors = self.random.uniform(0.3, 2.0, shape[0]) / spread
-        biases = self.random.integers(-(depth * 500), depth * 500 + 1, shape[0]).astype(np.int32)
-        scales = tuple(float(np.float32(0.02 * f)) for f in (factors if axis == 0 else factors[:1]))
+        real = self.random.uniform(0.3, 2.0, shape[0]) * SPREAD / (WEIGHTS * INPUTS * np.sqrt(depth))
+        biases = self.random.normal(0, WEIGHTS * INPUTS * np.sqrt(depth), shape[0]).astype(np.int32)
+        if weights == "powers":
+            biases -= biases % 32
+        scales = tuple(float(np.float32(r * Y_SCALE / X_SCALE)) for r in (real if axis == 0 else real[:1]))
+        if weights == "powers":
+            scales = tuple(2.0 ** round(np.log2(scale)) for scale in scales)
         out_zero = -128 if activation is not Activation.NONE else int(self.random.integers(-128, 128))
         inputs: tuple[Tensor | None, ...] = (
-            _tensor("x", x, DType.INT8, 0.05, zero_point),
+            _tensor("x", x, DType.INT8, X_SCALE, zero_point),
             Tensor(
                 name="weights",
                 shape=shape,
@@ -121,20 +128,23 @@ class Layers:
             Tensor(name="bias", shape=(shape[0],), dtype=DType.INT32, data=biases) if bias else None,
         )
         (out_shape,) = op.output_shapes(inputs)
-        output = _tensor("y", out_shape, DType.INT8, 0.023, out_zero)
+        output = _tensor("y", out_shape, DType.INT8, Y_SCALE, out_zero)
         operands = Operands(inputs=inputs, outputs=(output,))
         return Layer(op=op, operands=operands, values=(image, matrix, biases if bias else None))
 
     def _weights(self, shape: Shape, kind: str) -> Array:
+        """Kinds: random, powers (multiples of 32: ties are frequent), saturating, full (-128 too), dead (half the filters)."""
         if kind == "saturating":
             return self.random.choice(np.array([-127, 127], np.int8), shape)
+        if kind == "powers":
+            return (self.random.integers(-3, 4, shape) * 32).astype(np.int8)
         if kind == "full":
             return self.random.integers(-128, 128, shape).astype(np.int8)
         if kind == "dead":
             matrix = self.random.integers(-127, 128, shape).astype(np.int8)
             matrix[::2] = 0
             return matrix
-        return np.clip(self.random.normal(0, 40, shape), -127, 127).astype(np.int8)
+        return np.clip(self.random.normal(0, WEIGHTS, shape), -127, 127).astype(np.int8)
 
     def _image(self, shape: Shape, kind: str) -> Array:
         if kind == "extreme":

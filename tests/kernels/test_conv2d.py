@@ -34,8 +34,8 @@ def _pointwise(layers: Layers, kernel: Kernel, index: int) -> Layer:
         (1, 1),
         int(draw(1, 14)),
         activation=_activation(layers, kernel),
-        values=("random", "extreme")[index % 2],
-        weights=("random", "saturating", "dead")[index % 3],
+        values=("random", "extreme", "random")[index % 3],
+        weights=("random", "saturating", "dead", "powers")[index % 4],
         bias=index % 5 != 0,
     )
 
@@ -62,8 +62,8 @@ def _general(layers: Layers, kernel: Kernel, index: int) -> Layer:
             dilation=dilation,
             padding=padding,
             activation=_activation(layers, kernel),
-            values=("random", "extreme")[index % 2],
-            weights=("random", "saturating", "dead")[index % 3],
+            values=("random", "extreme", "random")[index % 3],
+            weights=("random", "saturating", "dead", "powers")[index % 4],
             bias=index % 5 != 0,
         )
         return layers.as_depthwise(layer) if depthwise else layer

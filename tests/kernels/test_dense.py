@@ -32,8 +32,8 @@ def _layer(layers: Layers, kernel: Kernel, index: int) -> Layer:
         depth=depth,
         keep_dims=not whole and index % 2 == 0,
         activation=Activation.RELU if relu else Activation.NONE,
-        values=("random", "extreme")[index % 2],
-        weights=("random", "full" if "plain" in kernel.name else "saturating", "dead")[index % 3],
+        values=("random", "extreme", "random")[index % 3],
+        weights=("random", "full" if "plain" in kernel.name else "saturating", "dead", "powers")[index % 4],
         bias=index % 5 != 0,
         per_channel=index % 7 < 4,
     )
