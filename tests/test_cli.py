@@ -252,7 +252,17 @@ def test_progress_is_for_terminals_and_for_what_takes_long(
     assert "building" not in tinyc(*command)[2]
 
 
-@pytest.mark.parametrize("option", [("--optimize", "size"), ("--schedule", "layers"), ("--schedule", "stream")])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--optimize", "size"),
+        ("--schedule", "layers"),
+        ("--schedule", "stream"),
+        ("--schedule", "patches"),
+        ("--input", "rows"),
+    ],
+    ids=" ".join,
+)
 def test_every_way_to_compile_is_equal(tinyc: Tinyc, digits: Path, option: tuple[str, str], arm_tools: None) -> None:
     code, out, err = tinyc("validate", digits, "--board", "stm32f407", "--samples", "1", "--json", "-", *option)
     assert (code, err) == (0, "")

@@ -50,6 +50,7 @@ def test_the_sessions_are_what_the_commands_print(root: Path, arm_tools: None) -
     found = blocks(root)
     assert found
     now = [session(block, root) for block in found]
+    assert "tinyc: bug" not in "".join(now)
     if UPDATE:
         fresh = iter(now)
         page.write_text(BLOCK.sub(lambda match: next(fresh), page.read_text()))

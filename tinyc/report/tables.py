@@ -64,6 +64,7 @@ def analysis_tables(analysis: Analysis) -> tuple[RenderableType, ...]:
         _facts(
             "Flash", [("weights", f"{weights_bytes(analysis):,}", "bytes; the code's size is known once it is built")]
         ),
+        *_pareto(document),
         _layers(analysis.program, None, 0),
         _room(analysis),
     )
@@ -151,17 +152,13 @@ def _witness_row() -> tuple[str, str, str, str]:
 
 def _heading(analysis: Analysis) -> RenderableType:
     model, program = analysis.model, analysis.program
-    regions = program.plan.regions
-    streamed = f", {regions} streamed region{'s' if regions > 1 else ''}" if regions else ""
     macs, executed = model.graph.macs(), sum(layer.macs for layer in program.layers)
     dead = macs - program.plan.graph.macs()
     work = f"{macs / 1e6:.3g} M multiply-accumulates"
     notes = [f"{dead / 1e6:.3g} M of them dead"] if dead > 0 else []
     notes += [f"{executed / 1e6:.3g} M executed"] if executed != macs else []
     work += f" ({', '.join(notes)})" if notes else ""
-    lines = [
-        Text.assemble((model.path.name, "bold"), f"  {model.format}, {len(program.layers)} layers{streamed}, {work}")
-    ]
+    lines = [Text.assemble((model.path.name, "bold"), f"  {model.format}, {len(program.layers)} layers, {work}")]
     board = analysis.board
     if board is not None and not board.is_host:
         sizes = f"{board.clock_hz // 1_000_000} MHz, {_k(board.sram_bytes)} SRAM, {_k(board.flash.bytes)} flash"
@@ -179,6 +176,7 @@ def _memory(document: Document, board: Board | None) -> Iterable[Fact]:
     memory = document["memory"]
     optimal = "the smallest possible for this schedule" if memory["placement_optimal"] else "not proven smallest"
     yield "arena", f"{memory['arena_bytes']:,}", f"{optimal}; lower bound {memory['lower_bound_bytes']:,}"
+    yield "schedule", document["schedule"]["mode"], _schedule(document)
     peak, unknown = memory["peak_sram_bytes"], "not measured there" if document["run"] else "known once it is built"
     if peak is None:
         yield "stack", "", unknown
@@ -188,6 +186,26 @@ def _memory(document: Document, board: Board | None) -> Iterable[Fact]:
         yield "peak SRAM", f"{peak:,}", _share(peak, None if board is None else board.sram_bytes, board)
     plain = f"{memory['layers_arena_bytes']:,}"
     yield "layer by layer", plain, "the arena that plain execution without overlap would need"
+
+
+def _schedule(document: Document) -> str:
+    schedule, macs = document["schedule"], document["model"]["macs"]
+    regions, extra = schedule["regions"], schedule["extra_macs"]
+    if not regions:
+        return "each layer from its first row to its last"
+    rows = f"{regions} region{'s' if regions > 1 else ''} of layers that run row by row"
+    return f"{rows}; {extra / macs:.1%} of the work done twice" if extra and macs else f"{rows}; nothing computed twice"
+
+
+def _pareto(document: Document) -> Iterable[RenderableType]:
+    """The ways to pay for less memory with more work; nothing where there is only one."""
+    points = document["schedule"]["pareto"]
+    if len(points) < 2:
+        return
+    table = _table(right=("arena", "extra MACs"))
+    for point in points:
+        table.add_row(f"{point['arena_bytes']:,}", f"{point['extra_macs_ratio']:.1%}")
+    yield Group(Text("Less memory for more work (--ram chooses)", style="bold"), table, Text(""))
 
 
 def _flash_facts(document: Document, board: Board | None) -> Iterable[RenderableType]:
