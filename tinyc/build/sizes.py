@@ -41,7 +41,9 @@ def image(elf: Path, flash: MemoryBank) -> bytes:
         segments = [
             (segment["p_paddr"], segment.data())
             for segment in ELFFile(file).iter_segments()
-            if segment["p_type"] == "PT_LOAD" and segment["p_filesz"] and flash.address <= segment["p_paddr"] < flash.end
+            if segment["p_type"] == "PT_LOAD"
+            and segment["p_filesz"]
+            and flash.address <= segment["p_paddr"] < flash.end
         ]
     start = min(address for address, _ in segments)
     end = max(address + len(data) for address, data in segments)
