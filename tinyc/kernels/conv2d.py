@@ -262,7 +262,7 @@ def _dsp_row(shape: _Shape, ties: Ties) -> Kernel:
         extent=shape.extent,
         strided_input=shape.strided_input,
         scratch=_scratch_dsp,
-        stack=400,
+        stack=440,
     )
 
 
@@ -322,5 +322,6 @@ KERNELS: tuple[Kernel, ...] = (
         extent=Extent.LONG_ROW,
     ),
     *_DSP,
+    *(dense.pixels_dsp_row(Conv2D, form, ties, takes=_is_pointwise) for form in dense.Form for ties in Ties),
     *(_of_one_channel(kernel) for kernel in _DSP if kernel.extent is Extent.ROW),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 
@@ -14,6 +15,7 @@ from tinyc.kernels.packing import Words, dual_is_exact, group_order, pack_dual, 
 from tinyc.kernels.requantize import Ties, fast, general
 from tinyc.ops.arithmetic import Integers
 from tinyc.ops.attributes import Activation, activation_range
+from tinyc.ops.conv2d import Conv2D
 from tinyc.ops.fully_connected import FullyConnected
 
 
@@ -82,7 +84,7 @@ def _bind_whole(op: Op, operands: Operands, strides: Strides) -> Bound:
 # Armv7E-M: one vector times blocks of outputs
 
 
-class _Form(Enum):
+class Form(Enum):
     """How weights are packed: in dual words for blocks of eight outputs, or as bytes for blocks of four."""
 
     DUAL = ""
@@ -94,13 +96,14 @@ def _matrix(operands: Operands) -> Integers:
     return weights.values.astype(np.int64).reshape(weights.shape[0], -1)
 
 
-def _packed(form: _Form, matrix: Integers, requantization: Integers) -> Words:
-    if form is _Form.PLAIN:
+def _packed(form: Form, matrix: Integers, requantization: Integers) -> Words:
+    if form is Form.PLAIN:
         return pack_plain(matrix, requantization, block=4)
     return pack_dual(matrix, group_order(matrix.shape[1]), requantization, block=8)
 
 
-def _bind_dsp(form: _Form, op: FullyConnected, operands: Operands, strides: Strides) -> Bound:
+def _bind_dsp(form: Form, op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, (FullyConnected, Conv2D))
     least, most = activation_range(op.activation, operands.output)
     requantization = fast(op, op.activation, operands)
     assert requantization is not None
@@ -120,44 +123,52 @@ def _bind_dsp(form: _Form, op: FullyConnected, operands: Operands, strides: Stri
     )
 
 
-def _cost_dsp(form: _Form, operands: Operands) -> int:
-    channels, inputs = operands.input(1).shape
-    groups, vectors = (inputs + 3) // 4, operands.output.elements // channels
-    if form is _Form.PLAIN:
-        return int(vectors * (90 + (channels + 3) // 4 * (20.8 * groups + 45)))
-    return int(vectors * (90 + (channels + 7) // 8 * (31.8 * groups + 80)))
+def _cost_dsp(form: Form, ties: Ties, operands: Operands) -> int:
+    channels = operands.input(1).shape[0]
+    groups = (operands.input(1).elements // channels + 3) // 4
+    block, a_group, a_block = (4, 20, 36) if form is Form.PLAIN else (8, 31, 68)
+    corrections = block if ties is Ties.CORRECTED else 0
+    blocks = (channels + block - 1) // block
+    vector = blocks * (a_group * groups + 3 * (groups // 4 + 1) + a_block + corrections) + 43
+    return operands.output.elements // channels * (vector + (40 if channels % block else 0)) + 30
 
 
-def _dsp_row(form: _Form, ties: Ties, extent: Extent) -> Kernel:
-    whole = extent is Extent.WHOLE
+def _is_exact(form: Form, ties: Ties, op: Op, operands: Operands) -> bool:
+    """Whether the form's sums and the five-instruction requantization are exact, with this treatment of ties."""
+    assert isinstance(op, (FullyConnected, Conv2D))
+    if not _is_int8(operands):
+        return False
+    if form is Form.DUAL and not dual_is_exact(_matrix(operands), input_limits=operands.input(0).dtype.limits):
+        return False
+    found = fast(op, op.activation, operands)
+    return found is not None and found.ties is ties
 
-    def accepts(op: Op, operands: Operands) -> bool:
-        assert isinstance(op, FullyConnected)
-        if not _is_int8(operands) or _is_pixelwise(op, operands) is whole:
-            return False
-        limits = operands.input(0).dtype.limits
-        if form is _Form.DUAL and not dual_is_exact(_matrix(operands), input_limits=limits):
-            return False
-        found = fast(op, op.activation, operands)
-        return found is not None and found.ties is ties
 
-    def bind(op: Op, operands: Operands, strides: Strides) -> Bound:
-        assert isinstance(op, FullyConnected)
-        return _bind_dsp(form, op, operands, _vectors(operands) if whole else strides)
-
+def pixels_dsp_row(op: type[Op], form: Form, ties: Ties, *, takes: Callable[[Op, Operands], bool]) -> Kernel:
+    """A row for operations `op` that `takes` finds to be a product of every pixel with one matrix."""
     return Kernel(
-        name=f"dense{'_whole' if whole else ''}{form.value}_s8__dsp{'_relu' if ties is Ties.DROPPED else ''}",
+        name=f"dense{form.value}_s8__dsp{'_relu' if ties is Ties.DROPPED else ''}",
         isa=Isa.DSP,
-        op=FullyConnected,
+        op=op,
         header="dsp/dense_s8.h",
         struct="tinyc_dense_s8_dsp",
-        accepts=accepts,
-        bind=bind,
-        cost=lambda op, operands: _cost_dsp(form, operands),
-        extent=extent,
-        strided_input=not whole,
-        strided_output=not whole,
-        stack=144,
+        accepts=lambda op, operands: takes(op, operands) and _is_exact(form, ties, op, operands),
+        bind=lambda op, operands, strides: _bind_dsp(form, op, operands, strides),
+        cost=lambda op, operands: _cost_dsp(form, ties, operands),
+        extent=Extent.LONG_ROW,
+        stack=160,
+    )
+
+
+def _whole_dsp_row(form: Form, ties: Ties) -> Kernel:
+    pixels = pixels_dsp_row(FullyConnected, form, ties, takes=lambda op, operands: not _is_pixelwise(op, operands))
+    return replace(
+        pixels,
+        name=pixels.name.replace("dense", "dense_whole"),
+        bind=lambda op, operands, strides: _bind_dsp(form, op, operands, _vectors(operands)),
+        extent=Extent.WHOLE,
+        strided_input=False,
+        strided_output=False,
     )
 
 
@@ -184,5 +195,6 @@ KERNELS: tuple[Kernel, ...] = (
         strided_input=False,
         strided_output=False,
     ),
-    *(_dsp_row(form, ties, extent) for extent in (Extent.LONG_ROW, Extent.WHOLE) for form in _Form for ties in Ties),
+    *(pixels_dsp_row(FullyConnected, form, ties, takes=_is_pixelwise) for form in Form for ties in Ties),
+    *(_whole_dsp_row(form, ties) for form in Form for ties in Ties),
 )
