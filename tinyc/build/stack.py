@@ -1,0 +1,123 @@
+"""How deep the model's stack can get: the compiler's frame sizes along the call graph of the linked image.
+
+Frames come from `-fstack-usage`; functions that the compiler did not frame (assembly, the C library) are read from their own instructions.
+The model's code has no recursion, and a pointer only ever chooses among the kernels' inner blocks (`tinyc_..._blocks_...`), which call
+nothing; both are verified here, because the bound rests on them.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tinyc.build import tools
+from tinyc.errors import ToolMissing
+
+SU_LINE = re.compile(r"^.*:\d+:\d+:(?P<name>\S+)\t(?P<bytes>\d+)\t(?P<kind>\S+)$")
+FUNCTION = re.compile(r"^[0-9a-f]+ <(?P<name>[^>]+)>:$")
+INSTRUCTION = re.compile(r"^\s+[0-9a-f]+:\t[0-9a-f ]+\t(?P<mnemonic>\S+)\s*(?P<operands>.*)$")
+BRANCH_TARGET = re.compile(r"<(?P<name>[^>+]+)>$")
+STACK_DROP = re.compile(r"^(?:sp, )?(?:sp, )?#(?P<bytes>\d+)")
+PUSHED = re.compile(r"\{(?P<registers>[^}]*)\}")
+INNER_BLOCK = re.compile(r"^tinyc_\w+_blocks_\w+$")
+CLONE_NUMBER = re.compile(r"\.\d+$")
+
+
+@dataclass(slots=True)
+class _Function:
+    """What a function's instructions say: registers pushed and bytes dropped, and whom it calls."""
+
+    bytes: int = 0
+    calls: set[str] = field(default_factory=set)
+    indirect: str = ""
+
+
+def stack_bound(elf: Path, usage: Iterable[Path], root: str) -> int:
+    """Bytes of stack that `root` and everything below it can take, its own frame included; ValueError where there is no bound."""
+    frames = _frames(usage)
+    functions = _functions(elf)
+    return _depth(root, functions, frames, path=())
+
+
+def _frames(usage: Iterable[Path]) -> dict[str, int]:
+    """Bytes by function name, from .su files; clones count as the largest of their kind."""
+    frames: dict[str, int] = {}
+    for path in usage:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            match = SU_LINE.match(line)
+            if match is None or "dynamic" in match["kind"]:
+                raise ValueError(f"no bound in {path.name}: {line}")
+            frames[match["name"]] = max(frames.get(match["name"], 0), int(match["bytes"]))
+    return frames
+
+
+def _depth(name: str, functions: Mapping[str, _Function], frames: Mapping[str, int], *, path: tuple[str, ...]) -> int:
+    if name in path:
+        raise ValueError(f"{name} calls itself by way of {' -> '.join(path)}")
+    function = functions[name]
+    calls = set(function.calls)
+    if function.indirect:
+        calls |= {other for other in functions if INNER_BLOCK.match(other)}
+        if any(functions[block].calls or functions[block].indirect for block in calls - function.calls):
+            raise ValueError(f"{name} calls through a pointer ({function.indirect}) what calls on")
+    frame = max(frames.get(CLONE_NUMBER.sub("", name), 0), function.bytes)
+    below = [_depth(callee, functions, frames, path=(*path, name)) for callee in sorted(calls)]
+    return frame + max(below, default=0)
+
+
+def _functions(elf: Path) -> dict[str, _Function]:
+    functions: dict[str, _Function] = {}
+    current = _Function()
+    name = ""
+    for line in _disassembly(elf).splitlines():
+        header = FUNCTION.match(line)
+        if header is not None:
+            name = header["name"]
+            current = functions.setdefault(name, _Function())
+            continue
+        instruction = INSTRUCTION.match(line)
+        if instruction is not None:
+            _read(current, name, instruction["mnemonic"], instruction["operands"])
+    return functions
+
+
+def _read(function: _Function, name: str, mnemonic: str, operands: str) -> None:
+    stem = mnemonic.split(".")[0]
+    if stem in ("push", "vpush") or (stem == "stmdb" and operands.startswith("sp!")):
+        pushed = PUSHED.search(operands)
+        assert pushed is not None
+        function.bytes += (8 if "d" in pushed["registers"] else 4) * _count(pushed["registers"])
+    elif stem in ("sub", "subw") and operands.startswith("sp"):
+        drop = STACK_DROP.match(operands)
+        function.bytes += int(drop["bytes"]) if drop else 0
+    elif stem == "str" and "[sp, #-" in operands and operands.endswith("!"):
+        function.bytes += int(operands.rsplit("#-", 1)[1].rstrip("]!"))
+    elif stem == "blx" and not BRANCH_TARGET.search(operands):
+        function.indirect = f"{mnemonic} {operands}"
+    elif stem.startswith("b") and (target := BRANCH_TARGET.search(operands)) and target["name"] != name:
+        function.calls.add(target["name"])
+
+
+def _count(registers: str) -> int:
+    """How many registers a list such as `r4, r5, r7-r9, lr` names."""
+    total = 0
+    for item in registers.split(","):
+        first, _, last = item.strip().partition("-")
+        total += int(last[1:]) - int(first[1:]) + 1 if last else 1
+    return total
+
+
+def _disassembly(elf: Path) -> str:
+    compiler = tools.find(tools.ARM_GCC)
+    objdump = _output([compiler, "-print-prog-name=objdump"], elf).strip()
+    return _output([objdump, "-d", str(elf)], elf)
+
+
+def _output(command: list[str], elf: Path) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ToolMissing(f"{command[0]} failed on {elf.name}: {error}.") from error
