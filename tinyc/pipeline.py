@@ -11,7 +11,7 @@ from pathlib import Path
 from tinyc.board import Board, load
 from tinyc.build import Firmware, Target, build
 from tinyc.emit import SourceTree, emit
-from tinyc.errors import DoesNotFit, UsageError
+from tinyc.errors import DoesNotFit, TargetFault, UsageError
 from tinyc.frontends import tflite
 from tinyc.ir import Graph, Tensor
 from tinyc.kernels.contract import Isa
@@ -54,7 +54,7 @@ def analyze(
     progress("planning")
     graph = _with_input(rewrite(_with_io(imported.graph, options.io)), path, options.input)
     plan = make_plan(graph, isas=_isas(target), schedule=options.schedule, budget=_budget(target, options))
-    points = pareto(graph, plan.steps) if front else ()
+    points = pareto(graph, plan.steps, plan.views) if front else ()
     program = lower(plan, model_name=path.stem, sha256=imported.sha256, share=options.optimize == "size")
     return Analysis(
         model=Model(path=path, sha256=imported.sha256, format="tflite", graph=imported.graph),
@@ -179,8 +179,11 @@ def _require_fit(analysis: Analysis, options: Options) -> None:
 
 
 def _require_peak(analysis: Analysis, firmware: Firmware, result: RunResult, options: Options) -> None:
-    """DoesNotFit where arena, stack and static data together exceed `--ram`: the stack is known only after a run."""
-    arena, stack, static = analysis.program.arena_bytes, result.stack_used_bytes or 0, firmware.static_bytes
+    """DoesNotFit where arena, stack and static data together exceed `--ram`; the stack must stay within its bound."""
+    arena, static = analysis.program.arena_bytes, firmware.static_bytes
+    stack, used = firmware.stack_bound_bytes or 0, result.stack_used_bytes or 0
+    if firmware.stack_bound_bytes is not None and used > stack:
+        raise TargetFault(f"{firmware.board.name}: the model used {used:,} B of stack, its call graph allows {stack:,} B.")
     over = 0 if options.ram is None else arena + stack + static - options.ram
     if over > 0:
         raise DoesNotFit(

@@ -119,7 +119,7 @@ def _board(board: Board) -> Document:
 
 def _measured_memory(report: Report) -> Document:
     arena, static = report.analysis.program.arena_bytes, report.firmware.static_bytes
-    stack = report.result.stack_used_bytes
+    stack = report.firmware.stack_bound_bytes
     peak = None if stack is None else arena + stack + static
     return {"stack_bytes": stack, "static_bytes": static, "peak_sram_bytes": peak}
 
