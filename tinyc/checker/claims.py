@@ -74,23 +74,31 @@ def lower_bound(buffers: Sequence[Buffer], overlaps: Sequence[Overlap], align: i
         by_target.setdefault(overlap.target, []).append(overlap)
     most = 0
     for tick in {buffer.first for buffer in buffers}:
-        alive = {b.name: _aligned(b.bytes, align) for b in buffers if b.first <= tick <= b.last}
-        shared = sum(_shared(alive, target, pairs) for target, pairs in by_target.items() if target in alive)
-        most = max(most, sum(alive.values()) - shared)
+        alive = {b.name: b.bytes for b in buffers if b.first <= tick <= b.last}
+        shared = sum(_shared(alive, target, pairs, align) for target, pairs in by_target.items() if target in alive)
+        most = max(most, sum(_aligned(size, align) for size in alive.values()) - shared)
     return most
 
 
-def _shared(alive: Mapping[str, int], target: str, pairs: Sequence[Overlap]) -> int:
-    """The most bytes that `target` may have in common with the buffers that it may overlap.
+def _shared(alive: Mapping[str, int], target: str, pairs: Sequence[Overlap], align: int) -> int:
+    """The most bytes, padding included, that `target` may have in common with the buffers that it may overlap.
 
-    It sticks out of the first of them that it meets by the distance, whichever way it runs, and never has more bytes than it has.
+    It sticks out of the first of them that it meets by the distance, whichever way it runs (downwards from an aligned byte, upwards
+    into the padding first), and never has more bytes than it has.
     """
     pairs = [pair for pair in pairs if pair.source in alive]
     if not pairs:
         return 0
-    distances = [d for pair in pairs for d in (pair.ascending, pair.descending) if d is not None]
-    outside = min(alive[target], max(min(distances, default=alive[target]), 0))
-    return min(alive[target] - outside, sum(alive[name] for name in {pair.source for pair in pairs}))
+    ways: list[int] = []
+    for pair in pairs:
+        padding = _aligned(alive[pair.source], align) - alive[pair.source]
+        if pair.ascending is not None:
+            ways.append(pair.ascending)
+        if pair.descending is not None:
+            ways.append(pair.descending - padding)
+    own = _aligned(alive[target], align)
+    outside = min([own, *(_aligned(max(way, 0), align) for way in ways)])
+    return min(own - outside, sum(_aligned(alive[name], align) for name in {pair.source for pair in pairs}))
 
 
 def _aligned(size: int, align: int) -> int:

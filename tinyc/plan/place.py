@@ -93,9 +93,16 @@ def _tick_bound(problem: Problem, tick: int) -> int:
     if not pairs:
         return sum(sizes.values()) - unpadded
     target = sizes.pop(pairs[0].target)
+    padding = {b.name: _aligned(b.bytes) - b.bytes for b in live}
+    outside = min(_outside(o.distance, padding[o.source]) for o in pairs)
     dying = sum(sizes.pop(name) for name in {o.source for o in pairs})
-    reach = min(o.distance.least for o in pairs)
-    return sum(sizes.values()) + max(target, dying + min(target, max(reach, 0))) - unpadded
+    return sum(sizes.values()) + max(target, dying + min(target, outside)) - unpadded
+
+
+def _outside(distance: Distance, padding: int) -> int:
+    """The aligned bytes by which an output sticks out of its dying input at least; descending, into the padding behind it first."""
+    ways = [distance.ascending] if distance.descending is None else [distance.ascending, distance.descending - padding]
+    return min(_aligned(max(gap, 0)) for gap in ways)
 
 
 def _aligned(size: int) -> int:

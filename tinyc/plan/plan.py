@@ -118,7 +118,7 @@ def make_plan(
     arena is within `budget` bytes, and among equals the smallest.  Where nothing fits, the smallest found: the caller compares.
     """
     steps, views = make_steps(graph, isas=isas)
-    plans = [_placed(graph, steps, views, partition, effort) for partition in _partitions(graph, steps, schedule, budget)]
+    plans = [_placed(graph, steps, views, partition, effort) for partition in _partitions(graph, steps, views, schedule, budget)]
     best = min(plans, key=lambda plan: plan.arena_bytes)
     if schedule in ("auto", "stream"):
         best = min(best, _with_less_scratch(graph, isas, best, effort), key=lambda plan: plan.arena_bytes)
@@ -126,7 +126,7 @@ def make_plan(
         return best
     peak = budget
     while best.arena_bytes > budget:
-        point = least_work(graph, best.steps, peak=peak)
+        point = least_work(graph, best.steps, best.views, peak=peak)
         if point is None:
             return best
         best = min(best, _placed(graph, best.steps, best.views, point.partition, effort), key=lambda plan: plan.arena_bytes)
@@ -154,10 +154,10 @@ def _with_less_scratch(graph: Graph, isas: tuple[Isa, ...], plan: Plan, effort: 
     lean, lean_views = make_steps(graph, isas=isas, scratch=dict.fromkeys((step.name for step in plan.steps), 0))
     if [step.kernel for step in lean] == [step.kernel for step in plan.steps]:
         return plan
-    point = least_memory(graph, lean)
+    point = least_memory(graph, lean, lean_views)
     if point.peak >= plan.arena_bytes:
         return plan
-    spare = spare_scratch(graph, lean, point)
+    spare = spare_scratch(graph, lean, lean_views, point)
     steps, views = make_steps(graph, isas=isas, scratch={step.name: spare[i] for i, step in enumerate(lean)})
     if [_shape_of(step) for step in steps] != [_shape_of(step) for step in lean]:
         steps, views = lean, lean_views
@@ -169,19 +169,21 @@ def _shape_of(step: Step) -> tuple[object, ...]:
     return step.name, step.inputs, step.output, step.kernel.extent, step.kernel.in_place
 
 
-def _partitions(graph: Graph, steps: tuple[Step, ...], schedule: str, budget: int | None) -> list[Partition]:
+def _partitions(
+    graph: Graph, steps: tuple[Step, ...], views: Mapping[str, View], schedule: str, budget: int | None
+) -> list[Partition]:
     if schedule == "layers":
-        return [layers(graph, steps)]
+        return [layers(graph, steps, views)]
     if schedule == "patches":
-        found = patches(graph, steps, peak=budget) or patches(graph, steps, peak=None)
-        return [layers(graph, steps) if found is None else found.partition]
-    return [layers(graph, steps), least_memory(graph, steps).partition]
+        found = patches(graph, steps, views, peak=budget) or patches(graph, steps, views, peak=None)
+        return [layers(graph, steps, views) if found is None else found.partition]
+    return [layers(graph, steps, views), least_memory(graph, steps, views).partition]
 
 
 def _placed(
     graph: Graph, steps: tuple[Step, ...], views: Mapping[str, View], partition: Partition, effort: float
 ) -> Plan:
-    problem = make_problem(graph, steps, partition)
+    problem = make_problem(graph, steps, views, partition)
     placement = place(problem, effort=effort)
     return Plan(
         graph=graph,

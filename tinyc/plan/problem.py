@@ -13,6 +13,7 @@ from tinyc.plan.overlap import Distance
 from tinyc.plan.place import Buffer, Overlap, Problem
 from tinyc.plan.search import Partition, pinned_lifetimes, pinned_roots, single_distances, state_bytes
 from tinyc.plan.step import Step
+from tinyc.plan.views import Views
 
 STATE = ":state"
 """The buffer in which a region that takes the input row by row keeps its counters from push to push."""
@@ -23,10 +24,10 @@ def scratch_name(group: int) -> str:
     return f":scratch {group}"
 
 
-def make_problem(graph: Graph, steps: Sequence[Step], partition: Partition) -> Problem:
+def make_problem(graph: Graph, steps: Sequence[Step], views: Views, partition: Partition) -> Problem:
     """What is to be placed when the steps run in these groups."""
-    pinned = pinned_roots(graph, steps)
-    alive = pinned_lifetimes(graph, steps, pinned)
+    pinned = pinned_roots(graph, views)
+    alive = pinned_lifetimes(graph, steps, views)
     starts = _starts(partition)
     group_of = _group_of(partition)
     buffers = [_buffer(life, len(steps), partition, starts, group_of) for life in alive.values()]

@@ -15,6 +15,7 @@ from tinyc.plan.candidates import LONGEST_REGION, Lifetime, Region, fills_simply
 from tinyc.plan.overlap import Distance, distance
 from tinyc.plan.step import Step
 from tinyc.plan.tiles import tile_region
+from tinyc.plan.views import Views
 
 Partition = tuple[Region | int, ...]
 """The groups of a plan in order: a region, or the index of a step that runs by itself."""
@@ -45,9 +46,9 @@ def _calls(group: Region | int) -> int:
     return group.calls if isinstance(group, Region) else 0
 
 
-def layers(graph: Graph, steps: Sequence[Step]) -> Partition:
+def layers(graph: Graph, steps: Sequence[Step], views: Views) -> Partition:
     """Every step by itself."""
-    search = _Search(graph, steps)
+    search = _Search(graph, steps, views)
     return tuple(search.group(index, index + 1) for index in range(len(steps)))
 
 
@@ -65,22 +66,24 @@ class Point:
     extra_macs: int
 
 
-def least_memory(graph: Graph, steps: Sequence[Step]) -> Point:
+def least_memory(graph: Graph, steps: Sequence[Step], views: Views) -> Point:
     """The partition that computes nothing twice with the least bounded peak, and among those the one that streams least."""
-    search = _Search(graph, steps)
+    search = _Search(graph, steps, views)
     found = search.partition(search.least_peak(), grids=())
     assert found is not None
     return found
 
 
-def least_work(graph: Graph, steps: Sequence[Step], *, peak: int, grids: Sequence[Grid] = STRIPS) -> Point | None:
+def least_work(
+    graph: Graph, steps: Sequence[Step], views: Views, *, peak: int, grids: Sequence[Grid] = STRIPS
+) -> Point | None:
     """The partition within a peak that computes the least again, tiles of `grids` allowed; None where there is none."""
-    return _Search(graph, steps).partition(peak, grids=grids)
+    return _Search(graph, steps, views).partition(peak, grids=grids)
 
 
-def spare_scratch(graph: Graph, steps: Sequence[Step], point: Point) -> list[int]:
+def spare_scratch(graph: Graph, steps: Sequence[Step], views: Views, point: Point) -> list[int]:
     """For each step, the bytes of scratch that it may use without raising the point's peak."""
-    search = _Search(graph, steps)
+    search = _Search(graph, steps, views)
     spare: list[int] = []
     for part in point.partition:
         group = range(part.start, part.end) if isinstance(part, Region) else range(part, part + 1)
@@ -90,12 +93,12 @@ def spare_scratch(graph: Graph, steps: Sequence[Step], point: Point) -> list[int
     return spare
 
 
-def patches(graph: Graph, steps: Sequence[Step], *, peak: int | None) -> Point | None:
+def patches(graph: Graph, steps: Sequence[Step], views: Views, *, peak: int | None) -> Point | None:
     """MCUNetV2's way: the first steps in patches, the rest by themselves; split point and grid by search.
 
     Within `peak` the one that computes least again; without, the one with the least peak.  None where nothing fits or can be cut.
     """
-    search = _Search(graph, steps)
+    search = _Search(graph, steps, views)
     rest = [0] * (len(steps) + 1)
     for index in reversed(range(len(steps))):
         rest[index] = max(rest[index + 1], search.single_cost(index))
@@ -113,9 +116,9 @@ def patches(graph: Graph, steps: Sequence[Step], *, peak: int | None) -> Point |
     return min(fitting, key=lambda point: (point.extra_macs, point.peak), default=None)
 
 
-def pareto(graph: Graph, steps: Sequence[Step], *, most: int = 12) -> tuple[Point, ...]:
+def pareto(graph: Graph, steps: Sequence[Step], views: Views, *, most: int = 12) -> tuple[Point, ...]:
     """Peaks against work, from nothing computed twice down to the least that the searched class reaches (at most `most` points)."""
-    search = _Search(graph, steps)
+    search = _Search(graph, steps, views)
     point = search.partition(search.least_peak(), grids=())
     points: list[Point] = []
     while point is not None and len(points) < most:
@@ -128,6 +131,7 @@ def pareto(graph: Graph, steps: Sequence[Step], *, most: int = 12) -> tuple[Poin
 class _Search:
     graph: Graph
     steps: Sequence[Step]
+    views: Views
     alive: Mapping[str, Lifetime] = field(init=False)
     pinned: frozenset[str] = field(init=False)
     least_ring: Mapping[str, int] = field(init=False)
@@ -136,8 +140,8 @@ class _Search:
 
     def __post_init__(self) -> None:
         self.least_ring = _least_rings(self.graph, self.steps)
-        self.pinned = pinned_roots(self.graph, self.steps)
-        self.alive = pinned_lifetimes(self.graph, self.steps, self.pinned)
+        self.pinned = pinned_roots(self.graph, self.views)
+        self.alive = pinned_lifetimes(self.graph, self.steps, self.views)
 
     def least_peak(self) -> int:
         count = len(self.steps)
@@ -315,39 +319,23 @@ def _reach(others: Mapping[str, int], target: int, pairs: Mapping[str, Distance]
     return rest + best
 
 
-def pinned_roots(graph: Graph, steps: Sequence[Step]) -> frozenset[str]:
+def pinned_roots(graph: Graph, views: Views) -> frozenset[str]:
     """The roots that hold an input or an output of the graph."""
-    roots: dict[str, str] = {}
-    for step in steps:
-        roots[step.operands.output.name] = step.output.root
-        for position, view in zip(step.activations, step.inputs, strict=True):
-            if view is not None:
-                roots[step.operands.input(position).name] = view.root
-    return frozenset(roots.get(name, name) for name in (*graph.inputs, *graph.outputs))
+    return frozenset(views[name].root for name in (*graph.inputs, *graph.outputs))
 
 
-def pinned_lifetimes(graph: Graph, steps: Sequence[Step], pinned: frozenset[str]) -> dict[str, Lifetime]:
+def pinned_lifetimes(graph: Graph, steps: Sequence[Step], views: Views) -> dict[str, Lifetime]:
     """Lifetimes in steps; inputs live from before the first, outputs to after the last."""
     found = lifetimes(graph, steps)
-    for name in pinned & found.keys():
-        life = found[name]
-        first = -1 if _holds(graph.inputs, name, steps) else life.first
-        last = len(steps) if _holds(graph.outputs, name, steps) else life.last
-        found[name] = Lifetime(root=name, bytes=life.bytes, first=first, last=last)
+    inputs, outputs = ({views[name].root for name in names} for names in (graph.inputs, graph.outputs))
+    for root in inputs & outputs - found.keys():  # an input that is an output, perhaps reshaped
+        found[root] = Lifetime(root=root, bytes=graph.tensors[root].bytes, first=-1, last=len(steps))
+    for root in found.keys() & (inputs | outputs):
+        life = found[root]
+        first = -1 if root in inputs else life.first
+        last = len(steps) if root in outputs else life.last
+        found[root] = Lifetime(root=root, bytes=life.bytes, first=first, last=last)
     return found
-
-
-def _holds(names: Sequence[str], root: str, steps: Sequence[Step]) -> bool:
-    """Whether one of the tensors `names` lives in `root`."""
-    if root in names:
-        return True
-    for step in steps:
-        if step.output.root == root and step.operands.output.name in names:
-            return True
-        for position, view in zip(step.activations, step.inputs, strict=True):
-            if view is not None and view.root == root and step.operands.input(position).name in names:
-                return True
-    return False
 
 
 def single_distances(

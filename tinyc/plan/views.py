@@ -29,6 +29,10 @@ class View:
         return (columns == 1 or self.pixel_stride == pixel) and (rows == 1 or self.row_stride == columns * pixel)
 
 
+Views = Mapping[str, View]
+"""The view of every tensor that is not constant, by name."""
+
+
 def whole(tensor: Tensor, *, root: str | None = None, offset: int = 0) -> View:
     """The view of a tensor that lies contiguously at `offset` of `root` (by default: a buffer of its own)."""
     _, columns, channels = tensor.hwc
