@@ -87,16 +87,14 @@ def _ticks(problem: Problem) -> list[int]:
 def _tick_bound(problem: Problem, tick: int) -> int:
     live = [b for b in problem.buffers if b.first <= tick <= b.last]
     sizes = {b.name: _aligned(b.bytes) for b in live}
-    unpadded = max((_aligned(b.bytes) - b.bytes for b in live), default=0)  # whatever lies last needs no padding behind it
-    pairs = [o for o in problem.overlaps if o.source in sizes and o.target in sizes]
-    pairs = [o for o in pairs if o.target == pairs[0].target]
-    if not pairs:
-        return sum(sizes.values()) - unpadded
-    target = sizes.pop(pairs[0].target)
     padding = {b.name: _aligned(b.bytes) - b.bytes for b in live}
-    outside = min(_outside(o.distance, padding[o.source]) for o in pairs)
-    dying = sum(sizes.pop(name) for name in {o.source for o in pairs})
-    return sum(sizes.values()) + max(target, dying + min(target, outside)) - unpadded
+    pairs = [o for o in problem.overlaps if o.source in sizes and o.target in sizes]
+    shared = 0
+    for target in {o.target for o in pairs}:
+        mine = [o for o in pairs if o.target == target]
+        outside = min(_outside(o.distance, padding[o.source]) for o in mine)
+        shared += min(max(sizes[target] - outside, 0), sum(sizes[o.source] for o in mine))
+    return sum(sizes.values()) - shared - max(padding.values(), default=0)  # whatever lies last needs no padding behind it
 
 
 def _outside(distance: Distance, padding: int) -> int:
