@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "tinyc"
 ROWS = (
     "__main__",
     "cli",
+    "bench",
     "pipeline",
     "report",
     "run",

@@ -181,7 +181,11 @@ def _memory(document: Document, board: Board | None) -> Iterable[Fact]:
     if peak is None:
         yield "stack", "", unknown
     else:
-        yield "stack", f"{memory['stack_bytes']:,}", f"the most that its calls can take; {document['run']['stack_used_bytes']:,} used"
+        yield (
+            "stack",
+            f"{memory['stack_bytes']:,}",
+            f"the most that its calls can take; {document['run']['stack_used_bytes']:,} used",
+        )
         yield "static", f"{memory['static_bytes']:,}", ""
         yield "peak SRAM", f"{peak:,}", _share(peak, None if board is None else board.sram_bytes, board)
     plain = f"{memory['layers_arena_bytes']:,}"
