@@ -1,4 +1,4 @@
-"""Runs catalogue rows for real: cases become one C program for the host (under sanitizers) or for mps2-an386.
+"""Runs catalogue rows for real: cases become one C program for the host (under sanitizers), for mps2-an386 or for mps3-an547.
 
 Inputs and outputs live in buffers of exact size, so that on the host every over-read or stray write is an error.
 """
@@ -28,7 +28,13 @@ AN386 = (
     *("arm-none-eabi-gcc", "-O2", "-mcpu=cortex-m4", "-mthumb", "-ffreestanding", "-fno-common", "-nostartfiles"),
     *("-specs=nosys.specs", "-specs=nano.specs"),
 )
-NS_A_TICK, NS_AN_INSTRUCTION = 40, 64
+AN386_CLANG = (
+    *("clang-19", "--target=armv7em-none-eabi", "-O2", "-mcpu=cortex-m4", "-mfloat-abi=soft", "-ffreestanding"),
+    *("-isystem", "/usr/include/newlib"),
+)
+AN547 = ("arm-none-eabi-gcc", "-O2", "-mcpu=cortex-m55", "-mfloat-abi=hard", *AN386[3:])
+NS_A_TICK = {"host": 0.0, "an386": 40.0, "an386-clang": 40.0, "an547": 31.25}
+NS_AN_INSTRUCTION = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +89,13 @@ def run_cases(cases: Sequence[Case], *, target: str = "host", flags: Sequence[st
         (folder / "cases.c").write_text(program(cases))
         _build_and_run(folder, target, flags)
         raw = (folder / "results.bin").read_bytes()
-    return list(_results(cases, raw))
+    return list(_results(cases, raw, NS_A_TICK[target]))
 
 
 def has_tools(target: str) -> bool:
     """Whether the compiler and the emulator of `target` are installed."""
-    tools = ("gcc",) if target == "host" else ("arm-none-eabi-gcc", "qemu-system-arm")
+    cross = ("arm-none-eabi-gcc", "qemu-system-arm")
+    tools = {"host": ("gcc",), "an386": cross, "an386-clang": ("clang-19", *cross), "an547": cross}[target]
     return all(shutil.which(tool) for tool in tools)
 
 
@@ -112,8 +119,11 @@ def _build_and_run(folder: Path, target: str, flags: Sequence[str]) -> None:
         _call((*HOST, *(flag for flag in common if flag != "-std=c99"), "-o", "cases"), folder)
         _call(("./cases",), folder)
         return
-    _call((*AN386, *common, "-T", str(HERE / "mps2.ld"), "-o", "cases"), folder)
-    machine = ("qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "none")
+    compiler = {"an386": AN386, "an386-clang": AN386_CLANG, "an547": AN547}[target]
+    linker, script, model = (AN547, "mps3.ld", "mps3-an547") if target == "an547" else (AN386, "mps2.ld", "mps2-an386")
+    _call((*compiler, *common, "-c", "-o", "cases.o"), folder)
+    _call((*linker, "cases.o", "-T", str(HERE / script), "-o", "cases"), folder)
+    machine = ("qemu-system-arm", "-M", model, "-display", "none", "-monitor", "none", "-serial", "none")
     semihosting = ("-semihosting-config", "enable=on,target=native")
     _call((*machine, "-icount", "shift=6,sleep=off", *semihosting, "-kernel", "cases"), folder)
 
@@ -125,7 +135,7 @@ def _call(command: Sequence[str], folder: Path) -> None:
         raise AssertionError("\n".join((f"{command[0]} failed ({done.returncode}):", *said[:60])))
 
 
-def _results(cases: Sequence[Case], raw: bytes) -> Iterator[Result]:
+def _results(cases: Sequence[Case], raw: bytes, ns_a_tick: float) -> Iterator[Result]:
     baseline = int(np.frombuffer(raw, np.uint64, 1)[0])
     position = 8
     for case in cases:
@@ -140,7 +150,7 @@ def _results(cases: Sequence[Case], raw: bytes) -> Iterator[Result]:
         pixels = data.reshape(rows * columns, stride)
         assert (pixels[:, width:] == GAP).all(), f"{case.kernel.name} wrote between output pixels"
         calls = (1 if case.long_row or case.kernel.extent is Extent.WHOLE else rows) * len(_ranges(case))
-        instructions = (ticks * NS_A_TICK - baseline * NS_A_TICK * calls // 1000) // NS_AN_INSTRUCTION
+        instructions = round((ticks - baseline * calls / 1000) * ns_a_tick / NS_AN_INSTRUCTION)
         values = np.ascontiguousarray(pixels[:, :width]).reshape(-1).view(output.dtype.numpy)
         yield Result(output=values.reshape(output.shape), instructions=instructions)
     assert position == len(raw)

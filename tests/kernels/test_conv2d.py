@@ -120,3 +120,8 @@ def test_host(kernel: Kernel) -> None:
 @pytest.mark.parametrize("kernel", [k for k in conv2d.KERNELS if k.isa is Isa.DSP], ids=_name)
 def test_an386(kernel: Kernel) -> None:
     _check(kernel, 32, "an386")
+
+
+@pytest.mark.parametrize("kernel", [k for k in conv2d.KERNELS if k.isa is Isa.DSP], ids=_name)
+def test_an386_clang(kernel: Kernel) -> None:
+    _check(kernel, 8, "an386-clang")

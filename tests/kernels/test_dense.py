@@ -75,3 +75,8 @@ def test_host(kernel: Kernel) -> None:
 @pytest.mark.parametrize("kernel", [k for k in dense.KERNELS if k.isa is Isa.DSP], ids=lambda k: k.name)
 def test_an386(kernel: Kernel) -> None:
     _check(kernel, 32, "an386")
+
+
+@pytest.mark.parametrize("kernel", [k for k in dense.KERNELS if k.isa is Isa.DSP], ids=lambda k: k.name)
+def test_an386_clang(kernel: Kernel) -> None:
+    _check(kernel, 8, "an386-clang")

@@ -128,12 +128,12 @@ TINYC_INLINE void tinyc_make_single(tinyc_single *job, const uint32_t *acts, int
     "ldmia.w r1!, {r12, lr}\n"                                                                                                 \
     "smlad r4, r12, r2, r4\n"                                                                                                  \
     "smlad r5, r12, r3, r5\n"                                                                                                  \
-    "sxtb16.w r12, r12\n"                                                                                                      \
+    "sxtb16 r12, r12\n"                                                                                                        \
     "smlad r6, r12, r2, r6\n"                                                                                                  \
     "smlad r7, r12, r3, r7\n"                                                                                                  \
     "smlad r8, lr, r2, r8\n"                                                                                                   \
     "smlad r9, lr, r3, r9\n"                                                                                                   \
-    "sxtb16.w lr, lr\n"                                                                                                        \
+    "sxtb16 lr, lr\n"                                                                                                          \
     "smlad r10, lr, r2, r10\n"                                                                                                 \
     "smlad r11, lr, r3, r11\n"
 
@@ -155,12 +155,12 @@ TINYC_INLINE void tinyc_make_single(tinyc_single *job, const uint32_t *acts, int
     TINYC_REQUANTIZE(high_mul, b, doubling)
 
 #define TINYC_WIDEN_GROUP                                                                                                      \
-    "ldr.w r11, [r2], #4\n"                                                                                                   \
-    "ldr.w r12, [r3], #4\n"                                                                                                   \
-    "sxtb16.w r9, r11\n"                                                                                                      \
-    "sxtb16.w r10, r12\n"                                                                                                     \
-    "sxtb16.w r11, r11, ror #8\n"                                                                                             \
-    "sxtb16.w r12, r12, ror #8\n"                                                                                             \
+    "ldr.w r11, [r2], #4\n"                                                                                                    \
+    "ldr.w r12, [r3], #4\n"                                                                                                    \
+    "sxtb16 r9, r11\n"                                                                                                         \
+    "sxtb16 r10, r12\n"                                                                                                        \
+    "sxtb16 r11, r11, ror #8\n"                                                                                                \
+    "sxtb16 r12, r12, ror #8\n"                                                                                                \
     "stmia.w r0!, {r9, r10, r11, r12}\n"
 
 /* The stack holds a copy of the job, skips replaced by addresses.  Widening: to r0, rows_end r1, a r2, b r3, row_step r4, rows r5,
@@ -261,23 +261,23 @@ TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_RELU)
 
 /* acts r0, weights r1, pixel r2 r3, weights r8 .. r11; sums: channels 01 r4 and 0 r5, channels 23 r6 and 2 r7. */
 #define TINYC_SINGLE_PRODUCTS(pixel, weights01, weights23)                                                                     \
-    "smlad r4, " weights01 ", " pixel ", r4\n"                                                                                \
-    "sxtb16.w " weights01 ", " weights01 "\n"                                                                                 \
-    "smlad r5, " weights01 ", " pixel ", r5\n"                                                                                \
-    "smlad r6, " weights23 ", " pixel ", r6\n"                                                                                \
-    "sxtb16.w " weights23 ", " weights23 "\n"                                                                                 \
+    "smlad r4, " weights01 ", " pixel ", r4\n"                                                                                 \
+    "sxtb16 "   weights01 ", " weights01 "\n"                                                                                  \
+    "smlad r5, " weights01 ", " pixel ", r5\n"                                                                                 \
+    "smlad r6, " weights23 ", " pixel ", r6\n"                                                                                 \
+    "sxtb16 "   weights23 ", " weights23 "\n"                                                                                  \
     "smlad r7, " weights23 ", " pixel ", r7\n"
 
 #define TINYC_SINGLE_STEP                                                                                                      \
-    "ldr.w r2, [r0], #8\n"                                                                                                    \
-    "ldmia.w r1!, {r8, r9}\n"                                                                                                 \
+    "ldr.w r2, [r0], #8\n"                                                                                                     \
+    "ldmia.w r1!, {r8, r9}\n"                                                                                                  \
     TINYC_SINGLE_PRODUCTS("r2", "r8", "r9")
 
 /* Two steps. */
 #define TINYC_SINGLE_UNIT                                                                                                      \
-    "ldr.w r2, [r0], #8\n"                                                                                                    \
-    "ldr.w r3, [r0], #8\n"                                                                                                    \
-    "ldmia.w r1!, {r8, r9, r10, r11}\n"                                                                                       \
+    "ldr.w r2, [r0], #8\n"                                                                                                     \
+    "ldr.w r3, [r0], #8\n"                                                                                                     \
+    "ldmia.w r1!, {r8, r9, r10, r11}\n"                                                                                        \
     TINYC_SINGLE_PRODUCTS("r2", "r8", "r9")                                                                                    \
     TINYC_SINGLE_PRODUCTS("r3", "r10", "r11")
 
@@ -291,28 +291,28 @@ TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_RELU)
     TINYC_NAKED void name(TINYC_ARGUMENT const tinyc_single *job)                                                              \
     {                                                                                                                          \
         __asm__ volatile(                                                                                                      \
-            "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                                   \
-            "ldmia.w r0, {r0, r2, r3, r4, r5, r7, r8}\n"                                                                      \
-            "adr.w r6, 3f\n"                                                                                                  \
-            "sub r6, r6, r7\n"                                                                                                \
-            "adr.w r7, 6f\n"                                                                                                  \
-            "orr r7, r7, #1\n"                                                                                                \
-            "cmp r8, #0\n"                                                                                                    \
-            "it eq\n"                                                                                                         \
-            "moveq r7, r6\n"                                                                                                  \
-            "push {r0, r2, r4, r5, r6, r7}\n"                                                                                 \
-            "mov r1, r3\n"                                                                                                    \
-            "1:\n"                                                                                                            \
-            "ldr r0, [sp]\n"                                                                                                  \
-            "mov r4, #0\n"                                                                                                    \
-            "mov r5, #0\n"                                                                                                    \
-            "mov r6, #0\n"                                                                                                    \
-            "mov r7, #0\n"                                                                                                    \
-            "ldr.w pc, [sp, #20]\n"                                                                                           \
-            "6:\n"                                                                                                            \
+            "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                                    \
+            "ldmia.w r0, {r0, r2, r3, r4, r5, r7, r8}\n"                                                                       \
+            "adr.w r6, 3f\n"                                                                                                   \
+            "sub r6, r6, r7\n"                                                                                                 \
+            "adr.w r7, 6f\n"                                                                                                   \
+            "orr r7, r7, #1\n"                                                                                                 \
+            "cmp r8, #0\n"                                                                                                     \
+            "it eq\n"                                                                                                          \
+            "moveq r7, r6\n"                                                                                                   \
+            "push {r0, r2, r4, r5, r6, r7}\n"                                                                                  \
+            "mov r1, r3\n"                                                                                                     \
+            "1:\n"                                                                                                             \
+            "ldr r0, [sp]\n"                                                                                                   \
+            "mov r4, #0\n"                                                                                                     \
+            "mov r5, #0\n"                                                                                                     \
+            "mov r6, #0\n"                                                                                                     \
+            "mov r7, #0\n"                                                                                                     \
+            "ldr.w pc, [sp, #20]\n"                                                                                            \
+            "6:\n"                                                                                                             \
             TINYC_SINGLE_STEP                                                                                                  \
-            "ldr.w pc, [sp, #16]\n"                                                                                           \
-            "2:\n"                                                                                                            \
+            "ldr.w pc, [sp, #16]\n"                                                                                            \
+            "2:\n"                                                                                                             \
             TINYC_SINGLE_UNIT TINYC_SINGLE_UNIT TINYC_SINGLE_UNIT TINYC_SINGLE_UNIT                                            \
             "3:\n"                                                                                                             \
             "ldr r2, [sp, #12]\n"                                                                                              \
@@ -329,8 +329,8 @@ TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_RELU)
             "ldr r0, [sp, #8]\n"                                                                                               \
             "cmp r1, r0\n"                                                                                                     \
             "bne.w 1b\n"                                                                                                       \
-            "add sp, sp, #24\n"                                                                                               \
-            "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                       \
+            "add sp, sp, #24\n"                                                                                                \
+            "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                                   \
     }
 
 TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_ties, TINYC_TIES)
@@ -340,23 +340,23 @@ TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_relu, TINYC_RELU)
 #define TINYC_VECTOR_HALF(inputs)                                                                                              \
     "ldmia.w r1!, {r12, lr}\n"                                                                                                 \
     "smlad r4, r12, " inputs ", r4\n"                                                                                          \
-    "sxtb16.w r12, r12\n"                                                                                                      \
+    "sxtb16 r12, r12\n"                                                                                                        \
     "smlad r5, r12, " inputs ", r5\n"                                                                                          \
     "smlad r6, lr, " inputs ", r6\n"                                                                                           \
-    "sxtb16.w lr, lr\n"                                                                                                        \
+    "sxtb16 lr, lr\n"                                                                                                          \
     "smlad r7, lr, " inputs ", r7\n"                                                                                           \
     "ldmia.w r1!, {r12, lr}\n"                                                                                                 \
     "smlad r8, r12, " inputs ", r8\n"                                                                                          \
-    "sxtb16.w r12, r12\n"                                                                                                      \
+    "sxtb16 r12, r12\n"                                                                                                        \
     "smlad r9, r12, " inputs ", r9\n"                                                                                          \
     "smlad r10, lr, " inputs ", r10\n"                                                                                         \
-    "sxtb16.w lr, lr\n"                                                                                                        \
+    "sxtb16 lr, lr\n"                                                                                                          \
     "smlad r11, lr, " inputs ", r11\n"
 
 #define TINYC_VECTOR_GROUP(load)                                                                                               \
     load                                                                                                                       \
-    "sxtb16.w r2, r3\n"                                                                                                        \
-    "sxtb16.w r3, r3, ror #8\n"                                                                                                \
+    "sxtb16 r2, r3\n"                                                                                                          \
+    "sxtb16 r3, r3, ror #8\n"                                                                                                  \
     TINYC_VECTOR_HALF("r2")                                                                                                    \
     TINYC_VECTOR_HALF("r3")
 
@@ -374,43 +374,43 @@ TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_relu, TINYC_RELU)
 
 /* acts r0, weights r1, inputs r2 (even) r3 (odd), weights r8 .. r11, a product's weights r12; sums r4 .. r7. */
 #define TINYC_PLAIN_CHANNEL(sum, weights)                                                                                      \
-    "sxtb16.w r12, " weights "\n"                                                                                             \
-    "smlad " sum ", r12, r2, " sum "\n"                                                                                       \
-    "sxtb16.w r12, " weights ", ror #8\n"                                                                                     \
+    "sxtb16 r12, "   weights "\n"                                                                                              \
+    "smlad " sum ", r12, r2, " sum "\n"                                                                                        \
+    "sxtb16 r12, "   weights ", ror #8\n"                                                                                      \
     "smlad " sum ", r12, r3, " sum "\n"
 
 #define TINYC_PLAIN_GROUP(load)                                                                                                \
     load                                                                                                                       \
-    "sxtb16.w r2, r3\n"                                                                                                       \
-    "sxtb16.w r3, r3, ror #8\n"                                                                                               \
-    "ldmia.w r1!, {r8, r9, r10, r11}\n"                                                                                       \
+    "sxtb16 r2, r3\n"                                                                                                          \
+    "sxtb16 r3, r3, ror #8\n"                                                                                                  \
+    "ldmia.w r1!, {r8, r9, r10, r11}\n"                                                                                        \
     TINYC_PLAIN_CHANNEL("r4", "r8")                                                                                            \
     TINYC_PLAIN_CHANNEL("r5", "r9")                                                                                            \
     TINYC_PLAIN_CHANNEL("r6", "r10")                                                                                           \
     TINYC_PLAIN_CHANNEL("r7", "r11")
 
 #define TINYC_VECTOR_SUMS                                                                                                      \
-    "mov r4, #0\n"                                                                                                            \
-    "mov r5, #0\n"                                                                                                            \
-    "mov r6, #0\n"                                                                                                            \
-    "mov r7, #0\n"                                                                                                            \
-    "mov r8, #0\n"                                                                                                            \
-    "mov r9, #0\n"                                                                                                            \
-    "mov r10, #0\n"                                                                                                           \
+    "mov r4, #0\n"                                                                                                             \
+    "mov r5, #0\n"                                                                                                             \
+    "mov r6, #0\n"                                                                                                             \
+    "mov r7, #0\n"                                                                                                             \
+    "mov r8, #0\n"                                                                                                             \
+    "mov r9, #0\n"                                                                                                             \
+    "mov r10, #0\n"                                                                                                            \
     "mov r11, #0\n"
 
 #define TINYC_PLAIN_SUMS                                                                                                       \
-    "mov r4, #0\n"                                                                                                            \
-    "mov r5, #0\n"                                                                                                            \
-    "mov r6, #0\n"                                                                                                            \
+    "mov r4, #0\n"                                                                                                             \
+    "mov r5, #0\n"                                                                                                             \
+    "mov r6, #0\n"                                                                                                             \
     "mov r7, #0\n"
 
 #define TINYC_VECTOR_STORES(high_mul)                                                                                          \
-    "sub r4, r4, r5\n"                                                                                                        \
-    "sub r6, r6, r7\n"                                                                                                        \
-    "sub r8, r8, r9\n"                                                                                                        \
-    "sub r10, r10, r11\n"                                                                                                     \
-    "ldr lr, [sp, #4]\n"                                                                                                      \
+    "sub r4, r4, r5\n"                                                                                                         \
+    "sub r6, r6, r7\n"                                                                                                         \
+    "sub r8, r8, r9\n"                                                                                                         \
+    "sub r10, r10, r11\n"                                                                                                      \
+    "ldr lr, [sp, #4]\n"                                                                                                       \
     TINYC_REQUANTIZE_VECTOR(high_mul, "r5", "lsl #1")                                                                          \
     TINYC_REQUANTIZE_VECTOR(high_mul, "r4", "asr #7")                                                                          \
     TINYC_REQUANTIZE_VECTOR(high_mul, "r7", "lsl #1")                                                                          \
@@ -421,14 +421,14 @@ TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_relu, TINYC_RELU)
     TINYC_REQUANTIZE_VECTOR(high_mul, "r10", "asr #7")
 
 #define TINYC_PLAIN_STORES(high_mul)                                                                                           \
-    "ldr lr, [sp, #4]\n"                                                                                                      \
+    "ldr lr, [sp, #4]\n"                                                                                                       \
     TINYC_REQUANTIZE_VECTOR(high_mul, "r4", "lsl #1")                                                                          \
     TINYC_REQUANTIZE_VECTOR(high_mul, "r5", "lsl #1")                                                                          \
     TINYC_REQUANTIZE_VECTOR(high_mul, "r6", "lsl #1")                                                                          \
     TINYC_REQUANTIZE_VECTOR(high_mul, "r7", "lsl #1")
 
 /* Stack: 0 acts, 4 out, 8 weights_end, 48 acts_end, 52 skip, then entry, 56 tail, 60 has_tail, then where the groups end. */
-#define TINYC_DEFINE_VECTOR_BLOCKS(name, sums, group, stores)                                                                            \
+#define TINYC_DEFINE_VECTOR_BLOCKS(name, sums, group, stores)                                                                  \
     TINYC_NAKED void name(TINYC_ARGUMENT const int8_t *acts, TINYC_ARGUMENT const int32_t *weights, TINYC_ARGUMENT int8_t *out, \
                           TINYC_ARGUMENT const int32_t *weights_end, TINYC_ARGUMENT const int8_t *acts_end,                    \
                           TINYC_ARGUMENT uint32_t skip, TINYC_ARGUMENT uint32_t tail, TINYC_ARGUMENT uint32_t has_tail)        \
@@ -453,17 +453,17 @@ TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_relu, TINYC_RELU)
             sums                                                                                                               \
             "ldr.w pc, [sp, #52]\n"                                                                                            \
             "2:\n"                                                                                                             \
-            group(TINYC_VECTOR_LOAD)                                                                              \
-            group(TINYC_VECTOR_LOAD)                                                                              \
-            group(TINYC_VECTOR_LOAD)                                                                              \
-            group(TINYC_VECTOR_LOAD)                                                                              \
+            group(TINYC_VECTOR_LOAD)                                                                                           \
+            group(TINYC_VECTOR_LOAD)                                                                                           \
+            group(TINYC_VECTOR_LOAD)                                                                                           \
+            group(TINYC_VECTOR_LOAD)                                                                                           \
             "3:\n"                                                                                                             \
             "ldr r2, [sp, #48]\n"                                                                                              \
             "cmp r0, r2\n"                                                                                                     \
             "bne.w 2b\n"                                                                                                       \
             "ldr.w pc, [sp, #60]\n"                                                                                            \
             "4:\n"                                                                                                             \
-            group("ldr r3, [sp, #56]\n")                                                                          \
+            group("ldr r3, [sp, #56]\n")                                                                                       \
             "5:\n"                                                                                                             \
             stores                                                                                                             \
             "str lr, [sp, #4]\n"                                                                                               \
@@ -482,12 +482,12 @@ TINYC_DEFINE_VECTOR_BLOCKS(tinyc_plain_blocks_relu, TINYC_PLAIN_SUMS, TINYC_PLAI
 TINYC_INLINE uint32_t *tinyc_widen_groups(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
 {
 #define TINYC_WIDEN_NEXT                                                                                                       \
-    "ldr r6, [%1], #4\n"                                                                                                      \
-    "ldr r8, [%2], #4\n"                                                                                                      \
-    "sxtb16 r4, r6\n"                                                                                                         \
-    "sxtb16 r5, r8\n"                                                                                                         \
-    "sxtb16 r6, r6, ror #8\n"                                                                                                 \
-    "sxtb16 r8, r8, ror #8\n"                                                                                                 \
+    "ldr r6, [%1], #4\n"                                                                                                       \
+    "ldr r8, [%2], #4\n"                                                                                                       \
+    "sxtb16 r4, r6\n"                                                                                                          \
+    "sxtb16 r5, r8\n"                                                                                                          \
+    "sxtb16 r6, r6, ror #8\n"                                                                                                  \
+    "sxtb16 r8, r8, ror #8\n"                                                                                                  \
     "stmia %0!, {r4, r5, r6, r8}\n"
     __asm__ volatile("subs %3, %3, #4\n"
                      "blt 2f\n"
@@ -681,12 +681,12 @@ TINYC_INLINE void tinyc_plain_blocks_c(const int8_t *acts, const int32_t *weight
         (void)skip;                                                                                                            \
         tinyc_vector_blocks_c(acts, weights, out, weights_end, acts_end, tail, has_tail, ties);                                \
     }                                                                                                                          \
-    TINYC_SHARED void tinyc_plain_blocks_##suffix(const int8_t *acts, const int32_t *weights, int8_t *out,                    \
+    TINYC_SHARED void tinyc_plain_blocks_##suffix(const int8_t *acts, const int32_t *weights, int8_t *out,                     \
                                                    const int32_t *weights_end, const int8_t *acts_end, uint32_t skip,          \
                                                    uint32_t tail, uint32_t has_tail)                                           \
     {                                                                                                                          \
         (void)skip;                                                                                                            \
-        tinyc_plain_blocks_c(acts, weights, out, weights_end, acts_end, tail, has_tail, ties);                                \
+        tinyc_plain_blocks_c(acts, weights, out, weights_end, acts_end, tail, has_tail, ties);                                 \
     }
 
 TINYC_DEFINE_BLOCKS(ties, 1)
