@@ -334,3 +334,35 @@ def test_surplus_channels_fill_the_last_four(dead: int, left: int, monkeypatch: 
     assert drop_channels(after) == after
     assert (x in after.tensors) == (left == 12)
     assert_same_meaning(before, after)
+
+
+def test_a_constant_that_stays_to_fill_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    build = Builder(15)
+    source = build.input(1, 4, 4, 3, scale=0.05, zero=-5)
+    x = build.conv2d(source, 12, (1, 1), like=source)
+    t = build.apply(Lut(table=tuple(build.random.integers(-128, 128, 256).tolist())), x, like=source)
+    graph = build.graph(build.conv2d(t, 4))
+    before = constant_channels(graph, x, c0=90, c1=80, c2=70, c3=60, c4=50)
+    after = drop_channels(before)
+    assert live_channels(after, x) == 8
+    assert_same_meaning(before, after)
+
+
+def test_what_keeps_its_name_keeps_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads channel 2 of t, but t has four channels and keeps them: so a channel that only it reads stays as well."""
+    monkeypatch.undo()
+    build = Builder(16)
+    source = build.input(1, 4, 4, 3, scale=0.05, zero=-5)
+    x = build.conv2d(source, 9, (1, 1), like=source)
+    t = build.conv2d(x, 4, (1, 1), like=source)
+    y = build.conv2d(t, 4, (1, 1))
+    graph = without_columns(build.graph(y), y, 2)
+    weights = graph.tensors[weights_of(graph, t)].values.copy()
+    weights[:, ..., 4:] = 0
+    weights[2, ..., 8] = 50
+    before = with_data(graph, **{weights_of(graph, t): weights})
+    after = drop_channels(before)
+    assert live_channels(after, x) == 8
+    assert t in after.tensors
+    assert_same_meaning(before, after)

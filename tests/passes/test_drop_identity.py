@@ -29,6 +29,8 @@ def tables(first: tuple[int, ...], second: tuple[int, ...], *, scale: float = 0.
         (tables(RELU, IDENTITY), ["lut", "fully_connected"]),
         (tables(RELU, RELU), ["lut", "fully_connected"]),  # nothing is left to clamp
         (tables(IDENTITY, RELU), ["lut", "fully_connected"]),
+        (tables(RELU, (1, *IDENTITY[1:])), ["lut", "lut", "fully_connected"]),
+        (tables(RELU, (*IDENTITY[:127], 0, *IDENTITY[128:])), ["lut", "lut", "fully_connected"]),
         (tables(RELU, IDENTITY, scale=0.06), ["lut", "lut", "fully_connected"]),  # the layer's multiplier would differ
     ],
 )

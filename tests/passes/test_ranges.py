@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from drawn import graphs
@@ -10,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planted import planted, with_data
 
-from tinyc.ir import Graph
+from tinyc.ir import Graph, Quantization
 from tinyc.ops import Activation, Add, Lut, MaxPool2D, Mul, Padding, Sub
 from tinyc.oracle import evaluate
 from tinyc.passes.ranges import overflowing, value_ranges
@@ -90,3 +92,39 @@ def test_an_accumulator_that_may_overflow_is_named(bias: int, named: bool) -> No
     graph = with_data(graph, **{str(weights): np.array([[127] * 4, [0] * 4], np.int8)})
     graph = with_data(graph, **{str(biases): np.array([bias, 0], np.int32)})
     assert overflowing(graph) == (("fully_connected_0",) if named else ())
+
+
+def test_products_that_cancel_may_overflow_on_the_way() -> None:
+    build = Builder(5)
+    source = build.input(1, 2, scale=0.05, zero=0)
+    hundred = build.apply(Lut(table=(100,) * 256), source, like=source)
+    graph = build.graph(build.dense(hundred, 1))
+    _, weights, bias = graph.operations[1].inputs
+    graph = with_data(graph, **{str(weights): np.array([[127, -127]], np.int8)})
+    near, beyond = (np.array([2**31 - 1 - 12_700 + more], np.int32) for more in (0, 1))
+    assert overflowing(with_data(graph, **{str(bias): near})) == ()
+    assert overflowing(with_data(graph, **{str(bias): beyond})) == ("fully_connected_1",)
+
+
+def test_sums_that_wrap_when_they_are_shifted_may_be_anything() -> None:
+    """Both ends, 100 and 65890, wrap to a positive number when they are shifted by 16 bits; what lies between does not."""
+    build = Builder(6)
+    source = build.input(1, 3, scale=1.0, zero=-128)
+    graph = build.graph(build.dense(source, 1, like=source))
+    _, weights, bias = graph.operations[0].inputs
+    coarse = replace(graph.tensors[str(weights)], quantization=Quantization(scales=(40_000.0,), zero_points=(0,)))
+    graph = replace(graph, tensors={**graph.tensors, str(weights): coarse})
+    graph = with_data(graph, **{str(weights): np.array([[127, 127, 4]], np.int8)})
+    graph = with_data(graph, **{str(bias): np.array([100], np.int32)})
+    wrapped = evaluate(graph, {source: np.array([[127, 127, -128]], np.int8)})["t0"]
+    assert wrapped.tolist() == [[-128]]
+    assert ends(graph, "t0") == ([-128], [127])
+
+
+def test_products_that_wrap_when_they_are_shifted_may_be_anything() -> None:
+    build = Builder(7)
+    source = build.input(1, 2, scale=1.0, zero=-128)
+    graph = build.graph(build.apply(Mul(activation=Activation.RELU), source, source, scale=2**-15.5, zero=-128))
+    wrapped = evaluate(graph, {source: np.full((1, 2), 127, np.int8)})["t0"]
+    assert wrapped.tolist() == [[-128, -128]]
+    assert ends(graph, "t0") == ([-128] * 2, [127] * 2)

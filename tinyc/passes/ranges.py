@@ -82,7 +82,7 @@ def accumulators(op: Linear, operands: Operands, x: Range) -> Range:
 
 
 def overflowing(graph: Graph) -> tuple[str, ...]:
-    """The operations whose 32-bit accumulator may overflow on some input: products in any order, then the bias."""
+    """The operations whose 32-bit accumulator may overflow on some input, if bias and products are added in any order."""
     ranges = value_ranges(graph)
     return tuple(o.name for o in graph.operations if isinstance(o.op, LINEAR) and _may_overflow(graph, o, ranges))
 
