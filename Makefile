@@ -4,6 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+MODELS ?= ../shared/models
 
 # A Python that tinyc supports and that can make a virtual environment; 3.11 first: tflite-runtime, the witness, has no wheel for newer ones.
 SUPPORTED := import sys, ensurepip, venv; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))
@@ -17,10 +18,10 @@ TOOLS := arm-none-eabi-gcc:gcc-arm-none-eabi,libnewlib-arm-none-eabi \
 	gcc:gcc,libc6-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test test-fast lint format readme wheel clean
+.PHONY: help setup tools demo test test-fast lint format bench bench-update readme wheel clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: tools $(VENV)/.ready ## install the cross compiler, the emulator and .venv (as root: by apt-get)
 
@@ -65,6 +66,13 @@ lint: setup ## style and types: ruff, mypy --strict
 format: setup ## rewrite the Python sources in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: setup ## measure the models of MODELS beside what other tools reach; fails where a count has risen over the record
+	@mkdir -p build
+	$(BIN)/tinyc bench --models $(MODELS) --jobs $(JOBS) --calibrate --json build/bench.json
+
+bench-update: setup ## the same, and write the counts down as the record that README shows
+	$(BIN)/tinyc bench --models $(MODELS) --jobs $(JOBS) --update
 
 readme: setup ## run README.md's sessions and write down what they print now
 	TINYC_UPDATE_README=1 $(BIN)/pytest -q tests/test_readme.py

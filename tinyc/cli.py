@@ -308,6 +308,46 @@ def ops() -> int:
 
 
 @tinyc.command()
+@click.option(
+    "--models",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="TINYC_MODELS",
+    help="The folder of the models; TINYC_MODELS names it too.",
+)
+@click.option("--board", "boards", multiple=True, help="Only this board; may be given again.")
+@click.option("--only", multiple=True, metavar="NAME", help="Only what has NAME in its name; may be given again.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Processes at a time.")
+@click.option("--calibrate", is_flag=True, help="Also compare predicted with counted instructions.")
+@click.option("--update", is_flag=True, help="Write the counts into the record instead of holding them to it.")
+@click.option("--recorded", is_flag=True, help="Show the record; measure nothing.")
+@JSON
+def bench(recorded: bool, json_file: Path | None, **chosen: Any) -> int:
+    """Measure public models beside what other tools reach."""
+    from tinyc import bench as benches
+
+    _check_outputs(json_file, None, force=False)
+    record, peers = benches.read_record(), benches.read_peers()
+    if recorded:
+        _print(json_file, benches.to_document(record), benches.bench_tables(record, peers))
+        return 0
+    if chosen["models"] is None:
+        raise UsageError("bench needs --models, the folder of the models.")
+    update, calibrate = chosen.pop("update"), chosen.pop("calibrate")
+    found = benches.run_bench(peers, progress=lambda text: click.echo(text, err=True), **chosen)
+    worse, better = benches.changes(record, found.results)
+    tables = [*benches.bench_tables(found.results, peers), *benches.change_tables(worse, better)]
+    if calibrate:
+        tables += benches.calibration_tables(found.layer_counts, found.results)
+    _print(json_file, benches.to_document(found.results), tables)
+    if update:
+        benches.write_record(record.updated(found.results))
+    if not worse or update:
+        return 0
+    _say(f"worse than recorded: {len(worse)}, the first {worse[0]}. Where that is meant, say --update.")
+    return OutputsDiffer.exit_code
+
+
+@tinyc.command()
 def doctor() -> int:
     """List the tools that tinyc uses, found or missing."""
     from tinyc.report import tools_report

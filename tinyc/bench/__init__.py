@@ -1,0 +1,26 @@
+"""The bench: public models and single layers, measured live, beside what other tools reach; exact counts are recorded and held to.
+
+Decision: the record and the tables are made from one `Results`.  Because: the README shows the record, and a bench shows the same tables of
+what it has just measured.  Rejected: a second format for the page.
+"""
+
+from tinyc.bench.bench import Bench, run_bench
+from tinyc.bench.peers import Peers, read_peers
+from tinyc.bench.record import changes, read_record, write_record
+from tinyc.bench.results import Results, to_document
+from tinyc.bench.tables import bench_tables, calibration_tables, change_tables
+
+__all__ = [
+    "Bench",
+    "Peers",
+    "Results",
+    "bench_tables",
+    "calibration_tables",
+    "change_tables",
+    "changes",
+    "read_peers",
+    "read_record",
+    "run_bench",
+    "to_document",
+    "write_record",
+]

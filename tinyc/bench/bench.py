@@ -1,0 +1,162 @@
+"""The bench: what is measured, in which settings, several processes at a time."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tinyc.bench.layers import LAYERS
+from tinyc.bench.measure import LayerJob, ModelJob, Setting
+from tinyc.bench.peers import Peers
+from tinyc.bench.results import ArenaResult, LayerCount, LayerResult, ModelResult, Outcome, Results
+from tinyc.build.tools import ARM_GCC, QEMU_ARM, tools
+from tinyc.errors import UsageError
+
+M4, M7, M55 = "mps2_an386", "stm32f746", "mps3_an547"
+BOARDS = (M4, M7, M55)
+CATALOGUE = "catalog.json"
+Job = ModelJob | LayerJob
+Measured = Outcome | LayerResult
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What was measured, and the layers of the models, predicted and counted."""
+
+    results: Results
+    layer_counts: tuple[LayerCount, ...]
+
+
+def settings(boards: Collection[str]) -> Iterator[Setting]:
+    """Every model on each board; on Cortex-M4 also for size, layer by layer, and with its input by rows."""
+    yield from (Setting(board=board) for board in boards)
+    if M4 in boards:
+        yield Setting(board=M4, optimize="size")
+        yield Setting(board=M4, schedule="layers")
+        yield Setting(board=M4, input="rows")
+
+
+def run_bench(
+    peers: Peers, *, models: Path, boards: Collection[str], only: Collection[str], jobs: int, progress: Progress
+) -> Bench:
+    """Measure the models in the folder `models` whose names contain one of `only`, on `boards`; all where these are empty."""
+    catalogue = read_catalogue(models)
+    todo = sorted(_jobs(models, peers, catalogue, boards or BOARDS, only), key=lambda job: -job.macs)
+    if not todo:
+        raise UsageError(f"nothing to measure is called {' or '.join(only)}.")
+    outcomes = _measure(todo, jobs, progress)
+    results = Results(
+        tools={tool.name: tool.version or "" for tool in tools() if tool.name in (ARM_GCC.name, QEMU_ARM.name)},
+        models=_models(peers, outcomes),
+        layers=_layers(outcomes),
+        arenas=_arenas(catalogue, outcomes),
+    )
+    counts = tuple(count for outcome in outcomes.values() if isinstance(outcome, Outcome) for count in outcome.layers)
+    return Bench(results=results, layer_counts=counts)
+
+
+def read_catalogue(folder: Path) -> Mapping[str, Any]:
+    """The int8 models that the collection has TFLM's arena of: name -> its entry in catalog.json, none without that file."""
+    path = folder / CATALOGUE
+    entries = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return {
+        Path(entry["name"]).stem: entry
+        for entry in entries
+        if entry["name"].endswith(".tflite") and entry["quant"].startswith("int8") and entry["tflm_arena"]
+    }
+
+
+def _jobs(
+    folder: Path, peers: Peers, catalogue: Mapping[str, Any], boards: Collection[str], only: Collection[str]
+) -> Iterator[Job]:
+    def wanted(name: str) -> bool:
+        return not only or any(part in name for part in only)
+
+    for name in filter(wanted, peers.models):
+        path, macs = folder / f"{name}.tflite", catalogue.get(name, {}).get("macs", 0)
+        if not path.exists():
+            raise UsageError(f"{folder} has no {path.name}.", hint="Say --models DIR, or --only NAME.")
+        for setting in settings(boards):
+            yield ModelJob(path=path, setting=setting, profile=setting == Setting(board=M4), macs=macs)
+    if M4 not in boards:
+        return
+    for index, layer in enumerate(LAYERS):
+        if wanted(layer.name):
+            yield from (LayerJob(index=index, board=M4, optimize=optimize) for optimize in ("speed", "size"))
+    for name in filter(wanted, catalogue):
+        path = folder / f"{name}.tflite"
+        if name not in peers.models and path.exists():
+            yield ModelJob(path=path, setting=Setting(board=M4), macs=catalogue[name]["macs"])
+
+
+def _measure(todo: list[Job], jobs: int, progress: Progress) -> dict[Job, Measured]:
+    """Every job's outcome, `jobs` processes at a time; says which are done."""
+    started = time.monotonic()
+    found: dict[Job, Measured] = {}
+    with ProcessPoolExecutor(max_workers=jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        futures: dict[Future[Measured], Job] = {pool.submit(_run, job): job for job in todo}
+        try:
+            for future in as_completed(futures):
+                job = futures[future]
+                found[job] = future.result()
+                progress(
+                    f"{len(found)}/{len(todo)}  {time.monotonic() - started:4.0f} s  {job.title}: {_brief(found[job])}"
+                )
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return {job: found[job] for job in todo}
+
+
+def _run(job: Job) -> Measured:
+    return job.measure()
+
+
+def _brief(outcome: Measured) -> str:
+    if isinstance(outcome, LayerResult):
+        return ", ".join(f"{count or 0:,}" for count in outcome.instructions.values())
+    if outcome.counts is None:
+        return outcome.verdict
+    return f"{outcome.counts.instructions:,} instructions, {outcome.counts.arena_bytes:,} B arena, {outcome.verdict}"
+
+
+def _models(peers: Peers, outcomes: Mapping[Job, Measured]) -> dict[str, ModelResult]:
+    models: dict[str, ModelResult] = {}
+    for job, outcome in outcomes.items():
+        if not isinstance(outcome, Outcome) or not isinstance(job, ModelJob) or job.name not in peers.models:
+            continue
+        so_far = models.get(job.name, ModelResult(macs=0, model_weights_bytes=0, runs={}))
+        models[job.name] = ModelResult(
+            macs=so_far.macs or outcome.macs,
+            model_weights_bytes=so_far.model_weights_bytes or outcome.model_weights_bytes,
+            runs={**so_far.runs, job.setting.key: replace(outcome, layers=())},
+        )
+    return models
+
+
+def _layers(outcomes: Mapping[Job, Measured]) -> dict[str, LayerResult]:
+    layers: dict[str, LayerResult] = {}
+    for job, outcome in outcomes.items():
+        if isinstance(outcome, LayerResult):
+            so_far = layers[job.name].instructions if job.name in layers else {}
+            layers[job.name] = replace(outcome, instructions={**so_far, **outcome.instructions})
+    return layers
+
+
+def _arenas(catalogue: Mapping[str, Any], outcomes: Mapping[Job, Measured]) -> dict[str, ArenaResult]:
+    arenas = {}
+    for job, outcome in outcomes.items():
+        if not isinstance(job, ModelJob) or not isinstance(outcome, Outcome) or job.setting != Setting(board=M4):
+            continue
+        if job.name in catalogue:
+            arena = outcome.counts.arena_bytes if outcome.counts is not None and outcome.equal else None
+            theirs = catalogue[job.name]["tflm_arena"]["total"]
+            arenas[job.name] = ArenaResult(verdict=outcome.verdict, arena_bytes=arena, tflm_arena_bytes=theirs)
+    return arenas
