@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tinyc.report import Report, to_json
 
 SAMPLES = 1
 """Random inputs a run, beside the edge ones; counts depend on the first alone."""
+
+
+VERDICT_LENGTH = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +67,11 @@ class ModelJob:
         try:
             report = deploy(self.path, board=setting.board, on="qemu", options=options, progress=lambda message: None)
         except UsageError as error:
-            return Outcome(verdict=f"{IMPOSSIBLE}: {error.message}")
+            return _refused(f"{IMPOSSIBLE}: {error.message}")
         except TinycError as error:
-            return Outcome(verdict=str(error))
+            return _refused(str(error))
         except Exception as error:  # one model's bug must not cost the other models' figures
-            return Outcome(verdict=f"bug: {type(error).__name__}: {error}")
+            return _refused(f"bug: {type(error).__name__}: {error}")
         return _outcome(report)
 
 
@@ -96,6 +100,10 @@ class LayerJob:
         except TinycError:
             count = None
         return LayerResult(macs=graph.macs(), instructions={self.optimize: count})
+
+
+def _refused(reason: str) -> Outcome:
+    return Outcome(verdict=textwrap.shorten(reason, VERDICT_LENGTH, placeholder=" ..."))
 
 
 def _outcome(report: Report) -> Outcome:

@@ -1,0 +1,93 @@
+"""The tables and the goals: ours beside the peers', word for word where a person would look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from made import COUNTS, KWS, results
+
+from tinyc.bench import bench_tables, calibration_tables, change_tables, read_peers
+from tinyc.bench.goals import goals, ratio_32bit, ratio_64bit
+from tinyc.bench.results import LayerCount, Results
+from tinyc.report import plain_text
+
+PEERS = read_peers()
+
+
+def text(found: Results) -> str:
+    return "".join(plain_text(part) for part in bench_tables(found, PEERS))
+
+
+def line(found: Results, *start: str) -> list[str]:
+    """The words of the first line that begins with these."""
+    return next(words for words in map(str.split, text(found).splitlines()) if words[: len(start)] == list(start))
+
+
+def test_sram_is_shown_beside_target_and_tflm() -> None:
+    assert line(results(), KWS, "6,516")[1:] == ["6,516", "6,800", "met", "-", "492", "0", "7,008", "22,820", "3.5"]
+
+
+def test_instructions_are_shown_for_every_core_that_ran() -> None:
+    assert line(results(), KWS, "M4")[1:] == ["M4", "3,288,537", "1.24", "3,800,000", "met", "7,699,234", "2.3"]
+    assert line(results(), "M7")[1:] == ["-", "-", "3,800,000", "not", "met", "7,645,039", "-"]
+    assert "M55" not in text(results())
+
+
+def test_weights_are_held_against_the_model_s() -> None:
+    assert line(results(), KWS, "13,864")[-6:] == ["37,441", "24,908", "1.50", "13,864", "30,000", "1.20"]
+
+
+def test_a_layer_that_came_out_differently_has_no_figure() -> None:
+    assert line(results(), "dense")[2:] == ["1.01", "1.05", "met", "-", "1.95", "1.94"]
+
+
+def test_means_say_over_how_many_models() -> None:
+    ratio, count = ratio_32bit(results(), PEERS)
+    assert (ratio, count) == (pytest.approx(22_820 / 6_516), 1)
+    assert ratio_64bit(results()) == (pytest.approx(4.0), 1)
+    assert "4.00 over the 1 int8 models of the collection that deploy, 64-bit build; 1 more do not deploy" in text(
+        results()
+    )
+
+
+def test_what_is_not_equal_is_listed_but_not_what_is_impossible() -> None:
+    assert f"{KWS} on stm32f746: 4 values and 0 rows differ" in text(results())
+    assert "other: operator 0 SVDF is not supported" in text(results())
+    assert "one row" not in text(results())
+
+
+def test_missed_goals_are_named() -> None:
+    missed = {goal.what for goal in goals(results(), PEERS) if not goal.met}
+    assert f"{KWS}: instructions on M7" in missed
+    assert f"{KWS}: weights over the model's, --optimize size" in missed
+    assert f"{KWS}: arena" not in missed
+    assert f"{KWS}: arena" in {goal.what for goal in goals(results(), PEERS)}
+    assert {goal.what for goal in goals(results(replace(COUNTS, arena_bytes=7_000)), PEERS) if not goal.met} >= {
+        f"{KWS}: arena"
+    }
+
+
+def test_no_results_make_no_goals() -> None:
+    assert goals(Results(), PEERS) == ()
+
+
+def test_changes_are_listed_only_where_there_are_some() -> None:
+    assert change_tables((), ()) == ()
+    (only,) = change_tables(("kws: more",), ())
+    assert plain_text(only) == "Worse than recorded\n  kws: more\n\n"
+
+
+def test_predictions_that_are_off_are_named() -> None:
+    layers = [
+        LayerCount(model=KWS, index=0, kernel="stem", macs=1, predicted=1_000_000, instructions=1_100_000),
+        LayerCount(model=KWS, index=1, kernel="dense", macs=1, predicted=1_000_000, instructions=2_000_000),
+        LayerCount(model=KWS, index=2, kernel="softmax", macs=1, predicted=10, instructions=500),
+    ]
+    shown = "".join(plain_text(part) for part in calibration_tables(layers, results()))
+    assert f"{KWS} layer 1 dense: predicted 1,000,000, counted 2,000,000 (-50%)" in shown
+    assert f"{KWS} layer 2" not in shown, "below one percent of the model"
+    words = [row.split() for row in shown.splitlines()]
+    assert ["stem", "1", "1,000,000", "1,100,000", "1.100"] in words
+    assert ["dense", "1", "1,000,000", "2,000,000", "2.000", "off"] in words
+    assert [KWS, "3", "2,000,010", "3,288,537", "1.644", "off"] in words
