@@ -14,7 +14,7 @@ from tinyc.ir import Operation, Tensor, Window
 from tinyc.ir.op import RowRule
 from tinyc.kernels.contract import Extent, PaddingRows
 from tinyc.lower.lower import PUSHED_ROW
-from tinyc.lower.program import Demand, Layer, Loop, LoopTile, Port, Program, RegionLoop, Source
+from tinyc.lower.program import Demand, Loop, LoopTile, Port, Program, RegionLoop, Source
 from tinyc.ops import Concatenation, Reshape
 from tinyc.plan import Mode, Step, View
 from tinyc.plan.place import ALIGNMENT, lower_bound
@@ -57,8 +57,8 @@ def certificate(program: Program) -> Document:
             }
             for overlap in program.plan.problem.overlaps
         ],
-        "layers": [_layer(program, layer) for layer in program.layers],
-        "schedule": [_group(program, number, group) for number, group in enumerate(program.groups)],
+        "layers": [_layer(program, loop) for loop in sorted(program.loops, key=lambda loop: loop.layer.index)],
+        "schedule": [_group(program, group) for group in program.groups],
     }
 
 
@@ -141,9 +141,10 @@ def _buffers(program: Program) -> list[Document]:
     ]
 
 
-def _layer(program: Program, layer: Layer) -> Document:
+def _layer(program: Program, loop: Loop) -> Document:
     """What one call of the layer's kernel reads and writes, whatever the schedule."""
-    step, kernel = program.plan.steps[layer.index], layer.kernel
+    layer, kernel = loop.layer, loop.layer.kernel
+    step = program.plan.steps[layer.index]
     return {
         "index": layer.index,
         "name": layer.name,
@@ -156,7 +157,7 @@ def _layer(program: Program, layer: Layer) -> Document:
         "scratch_bytes": layer.scratch_bytes,
         "macs": layer.macs,
         "output": _seen(layer.tensor),
-        "reads": list(_reads(step, program.loops[layer.index])),
+        "reads": list(_reads(step, loop)),
     }
 
 
@@ -197,11 +198,11 @@ def _window(rule: RowRule) -> Document | str:
     return {"a": rule.a, "lo_offset": rule.lo_offset, "hi_offset": rule.hi_offset, "c": rule.c}
 
 
-def _group(program: Program, number: int, group: Loop | RegionLoop) -> Document:
-    region = isinstance(group, RegionLoop)
+def _group(program: Program, group: Loop | RegionLoop) -> Document:
     loops = group.loops if isinstance(group, RegionLoop) else (group,)
+    number = next(n for n, each in enumerate(program.plan.groups) if loops[0].layer.index in each.steps)
     return {
-        "form": "region" if region else "layer",
+        "form": "region" if isinstance(group, RegionLoop) else "layer",
         "sinks": list(group.sinks) if isinstance(group, RegionLoop) else [0],
         "direction": _direction(group),
         "ticks": program.plan.groups[number].ticks,

@@ -93,7 +93,7 @@ def _group(plan: Plan, pool: _Pool, number: int, group: Group, shared: frozenset
             replace(
                 loop,
                 demands=wanted,
-                resume=_resume(demands, position),
+                resume=None if position in group.sinks else _resume(demands, position),
                 tiles=tuple(_tile(plan, group, tile, position) for tile in group.tiles),
             )
             for position, (loop, wanted) in enumerate(zip(loops, demands, strict=True))

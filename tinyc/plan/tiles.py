@@ -31,7 +31,7 @@ class _Need:
 
 
 def tile_region(graph: Graph, steps: Sequence[Step], region: Region, *, bands: int, strips: int) -> Region | None:
-    """`region` in bands x strips tiles; None where it has several outputs, or columns that do not line up."""
+    """`region` in bands x strips tiles; None where it has several outputs, columns that do not line up, or a tile of padding only."""
     chosen = steps[region.start : region.end]
     last = chosen[-1].operands.output
     if region.sinks != (len(chosen) - 1,) or any(step.upward_only for step in chosen):
@@ -43,6 +43,8 @@ def tile_region(graph: Graph, steps: Sequence[Step], region: Region, *, bands: i
         for rows in _cuts(last.hwc[0], bands)
         for columns in _cuts(last.hwc[1], strips)
     ]
+    if any(each.first >= each.end or each.x0 >= each.x1 for tile in tiles for each in tile):
+        return None
     rings = _rings(graph, chosen, region, tiles)
     widths = {root: max(_width(chosen, tile, root) for tile in tiles) for root in region.rings}
     pixel = {root: graph.tensors[root].hwc[2] * graph.tensors[root].dtype.bytes for root in widths}
@@ -57,7 +59,7 @@ def tile_region(graph: Graph, steps: Sequence[Step], region: Region, *, bands: i
         calls=calls,
         tiles=tuple(tuple(tile) for tile in tiles),
         widths=widths,
-        extra_macs=round(made - sum(step.op.macs(step.operands) for step in chosen)),
+        extra_macs=max(0, round(made - sum(step.op.macs(step.operands) for step in chosen))),
     )
 
 
