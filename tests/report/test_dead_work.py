@@ -1,0 +1,60 @@
+"""A report says how much of the model was dead, and which accumulators may overflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models import Operator, tensor, write
+
+from tinyc.ir import DType
+from tinyc.pipeline import Options, analyze
+from tinyc.report import Analysis, analysis_tables, plain_text, to_json
+
+CONVOLUTION = {"StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1, "Padding": 1}
+
+
+def analysis(folder: Path, *, dead: int, bias: int) -> Analysis:
+    """Two 1x1 convolutions on 10x10 pixels, 16 to 16 to 4 channels; `dead` channels of the first are zero."""
+    random = np.random.default_rng(1)
+    weights = random.integers(-127, 128, (16, 1, 1, 16)).astype(np.int8)
+    weights[:dead] = 0
+    biases = np.zeros(16, np.int32)
+    biases[15] = bias
+    tensors = [
+        tensor("x", 1, 10, 10, 16, scale=0.05),
+        tensor("w", 16, 1, 1, 16, scale=0.01, data=weights),
+        tensor("b", 16, dtype=DType.INT32, scale=0.0005, data=biases),
+        tensor("t", 1, 10, 10, 16, scale=0.05),
+        tensor("v", 4, 1, 1, 16, scale=0.01, data=random.integers(-127, 128, (4, 1, 1, 16)).astype(np.int8)),
+        tensor("y", 1, 10, 10, 4, scale=0.05),
+    ]
+    operators = [
+        Operator(kind="CONV_2D", inputs=["x", "w", "b"], outputs=["t"], table="Conv2DOptions", options=CONVOLUTION),
+        Operator(kind="CONV_2D", inputs=["t", "v", None], outputs=["y"], table="Conv2DOptions", options=CONVOLUTION),
+    ]
+    path = folder / "model.tflite"
+    path.write_bytes(write(tensors, operators, ["x"], ["y"]))
+    return analyze(path, board=None, options=Options(), progress=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("dead", "work", "executed"),
+    [
+        (0, "0.032 M multiply-accumulates", 32_000),
+        (8, "0.032 M multiply-accumulates (0.016 M of them dead, 0.016 M executed)", 16_000),
+    ],
+)
+def test_dead_work(tmp_path: Path, dead: int, work: str, executed: int) -> None:
+    found = analysis(tmp_path, dead=dead, bias=0)
+    heading = plain_text(analysis_tables(found)[0])
+    assert heading.splitlines()[0].endswith(f", {work}")
+    model = to_json(found)["model"]
+    assert (model["macs"], model["macs_executed"], model["accumulator_overflow"]) == (32_000, executed, [])
+
+
+def test_an_overflow_is_named(tmp_path: Path) -> None:
+    found = analysis(tmp_path, dead=0, bias=2**31 - 1)
+    (name,) = to_json(found)["model"]["accumulator_overflow"]
+    assert f"The 32-bit accumulator may overflow on some input: {name}." in plain_text(analysis_tables(found)[0])
