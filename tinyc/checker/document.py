@@ -12,7 +12,7 @@ from tinyc.errors import NotACertificate
 
 FORMAT = "tinyc certificate"
 VERSION = 1
-MOST_BYTES = 1 << 28
+MOST_BYTES = 1 << 26
 """A tensor, an arena or all tensors together beyond this are refused: no microcontroller holds them."""
 MOST_NUMBER = 1 << 31
 

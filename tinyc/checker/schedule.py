@@ -55,27 +55,44 @@ def _tile(loop: Loop, layer: Layer, number: int) -> Tile:
 
 
 def _rows(group: Group, layers: Sequence[Layer], tiles: Sequence[Tile]) -> Iterator[tuple[int, int]]:
-    """From the sinks, go to the first loop that lacks rows; make one; go back to the one that needs it, or to the sinks."""
-    rows = [layer.output.rows for layer in layers]
+    """The calls of a region's run, or of all its runs where each has one row that the caller pushes: (position, row)."""
     made = [tile.first for tile in tiles]
+    takers = [at for at, loop in enumerate(group.loops) if any(source.pushed for source in loop.sources)]
+    pushes = max((layers[at].output.rows for at in takers), default=1)
+    for _ in range(pushes):
+        yield from _run(group, layers, tiles, made, takers)
+
+
+def _run(
+    group: Group, layers: Sequence[Layer], tiles: Sequence[Tile], made: list[int], takers: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    """From the sinks, go to the first loop that lacks rows; make one; go back to the one that needs it, or to the sinks.
+
+    Ends when the sinks are complete, or where one of `takers` wants a second pushed row.
+    """
     at: int | None = None
-    hops = 0
+    hops, pushed = 0, True
     while True:
         if at is None:
             at = next((sink for sink in group.sinks if made[sink] < tiles[sink].end), None)
             hops = 0
             if at is None:
                 return
-        if made[at] >= rows[at]:
-            raise PlanRefuted(f"{layers[at]} is to make row {made[at]} of {rows[at]}: its region goes on when it is done.")
-        row = rows[at] - 1 - made[at] if group.descending else made[at]
+        rows = layers[at].output.rows
+        row = rows - 1 - made[at] if group.descending else made[at]
         before = _lacking(group.loops[at], layers[at], row, made, descending=group.descending)
         if before is not None:
             at = before
             hops += 1
-            if hops > len(rows):
+            if hops > len(made):
                 raise PlanRefuted(f"{layers[at]} waits for rows that wait for its own: its region never ends.")
             continue
+        if at in takers:
+            if not pushed:
+                return
+            pushed = False
+        if made[at] >= rows:
+            raise PlanRefuted(f"{layers[at]} is to make row {made[at]} of {rows}: its region goes on when it is done.")
         yield at, row
         made[at] += 1
         at = group.loops[at].resume
