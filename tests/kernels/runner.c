@@ -253,6 +253,10 @@ extern uint32_t stack_top[];
 
 static void reset(void)
 {
+#if defined(__ARM_FP)
+    *(volatile uint32_t *)0xe000ed88 |= 0xfu << 20; /* CPACR: floating point and MVE */
+    __asm__ volatile("dsb\n\tisb" ::: "memory");
+#endif
     SYST[1] = 0xffffff;
     SYST[2] = 0;
     SYST[0] = 7;

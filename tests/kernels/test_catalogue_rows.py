@@ -19,7 +19,7 @@ from tinyc.plan.overlap import distance
 CASES = 32
 SPECIALIZED = 5
 """The first cases are compiled with their constants known; the others share one copy of the kernel."""
-TARGETS = {Isa.SCALAR: ("host",), Isa.DSP: ("host", "an386")}
+TARGETS = {Isa.SCALAR: ("host",), Isa.DSP: ("host", "an386"), Isa.MVE: ("host", "an547")}
 ROWS = [
     pytest.param(kernel, target, id=f"{kernel.name}-{kernel.op.kind}-{kernel.extent.name.lower()}-{target}")
     for kernel in ALL

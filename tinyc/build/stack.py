@@ -18,7 +18,7 @@ from tinyc.errors import ToolMissing
 
 SU_LINE = re.compile(r"^.*:\d+:\d+:(?P<name>\S+)\t(?P<bytes>\d+)\t(?P<kind>\S+)$")
 FUNCTION = re.compile(r"^[0-9a-f]+ <(?P<name>[^>]+)>:$")
-INSTRUCTION = re.compile(r"^\s+[0-9a-f]+:\t[0-9a-f ]+\t(?P<mnemonic>\S+)\s*(?P<operands>.*)$")
+INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\t[0-9a-f ]+\t(?P<mnemonic>\S+)\s*(?P<operands>.*)$")
 BRANCH_TARGET = re.compile(r"<(?P<name>[^>+]+)>$")
 STACK_DROP = re.compile(r"^(?:sp, )?(?:sp, )?#(?P<bytes>\d+)")
 PUSHED = re.compile(r"\{(?P<registers>[^}]*)\}")

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from tinyc.ir import Op, Operands
 from tinyc.kernels import (
     conv2d,
+    conv2d_mve,
     dense,
     depthwise,
     elementwise,
@@ -27,6 +28,7 @@ from tinyc.kernels.contract import Isa, Kernel
 
 ALL: tuple[Kernel, ...] = (
     *conv2d.KERNELS,
+    *conv2d_mve.KERNELS,
     *dense.KERNELS,
     *depthwise.KERNELS,
     *elementwise.KERNELS,

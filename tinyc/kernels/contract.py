@@ -18,6 +18,7 @@ class Isa(Enum):
 
     SCALAR = "scalar"
     DSP = "dsp"
+    MVE = "mve"
 
 
 class Extent(Enum):

@@ -1,0 +1,132 @@
+/* Requantization of sums, sixteen channels at a time: TensorFlow Lite's two roundings, bit for bit.
+ *
+ * VQRDMULH is the first rounding.  VRSHL rounds halves up, so that negative halves need one taken off before it; that is left out
+ * ("relu") where nothing below the output's zero point survives the activation.  Constants come as 32 words for sixteen channels: the
+ * multipliers, then the shifts (negative: to the right), each of the channels 0, 4, 8, 12, 1, 5, ... as VLD4 takes the sums.
+ */
+#ifndef TINYC_MVE_REQUANTIZE_S8_H
+#define TINYC_MVE_REQUANTIZE_S8_H
+
+#include "mve/mve.h"
+#include "requantize.h"
+
+enum { TINYC_MVE_BLOCK = 16, TINYC_MVE_CONSTANTS = 32 };
+
+/* Where the requantized channels go, and how: `blocks` of sixteen channels and then `tail` more.  Sums and constants are read in whole
+ * blocks. */
+typedef struct {
+    int8_t *out;
+    const int32_t *sums;
+    const int32_t *constants;
+    int32_t zero_point;
+    int32_t blocks;
+    int32_t tail;
+} tinyc_mve_requantization;
+
+#if TINYC_HAS_MVE
+
+/* Called from assembly with the fields in r0 r1 r2 r3 r5 r6; uses r4 and q0 to q4. */
+typedef void tinyc_mve_requantize(void);
+
+#define TINYC_MVE_SUMS                                                                                                         \
+    "vld40.32 {q0, q1, q2, q3}, [r1]\n"                                                                                        \
+    "vld41.32 {q0, q1, q2, q3}, [r1]\n"                                                                                        \
+    "vld42.32 {q0, q1, q2, q3}, [r1]\n"                                                                                        \
+    "vld43.32 {q0, q1, q2, q3}, [r1]!\n"
+
+#define TINYC_MVE_MULTIPLY(sums)                                                                                               \
+    "vldrw.u32 q4, [r2], #16\n"                                                                                                \
+    "vqrdmulh.s32 " sums ", " sums ", q4\n"
+
+#define TINYC_MVE_SHIFT(sums)                                                                                                  \
+    "vldrw.u32 q4, [r2], #16\n"                                                                                                \
+    "vrshl.s32 " sums ", " sums ", q4\n"
+
+#define TINYC_MVE_TIES(sums)                                                                                                   \
+    "vshr.s32 q4, " sums ", #31\n"                                                                                             \
+    "vadd.i32 " sums ", " sums ", q4\n"
+#define TINYC_MVE_RELU(sums) ""
+
+#define TINYC_MVE_NARROW                                                                                                       \
+    "vqmovnb.s32 q0, q0\n"                                                                                                     \
+    "vqmovnt.s32 q0, q2\n"                                                                                                     \
+    "vqmovnb.s32 q1, q1\n"                                                                                                     \
+    "vqmovnt.s32 q1, q3\n"                                                                                                     \
+    "vqadd.s16 q0, q0, r3\n"                                                                                                   \
+    "vqadd.s16 q1, q1, r3\n"                                                                                                   \
+    "vqmovnb.s16 q0, q0\n"                                                                                                     \
+    "vqmovnt.s16 q0, q1\n"
+
+/* Sixteen channels, in q0. */
+#define TINYC_MVE_REQUANTIZE(ties)                                                                                             \
+    TINYC_MVE_SUMS                                                                                                             \
+    TINYC_MVE_MULTIPLY("q0") TINYC_MVE_MULTIPLY("q1") TINYC_MVE_MULTIPLY("q2") TINYC_MVE_MULTIPLY("q3")                        \
+    ties("q0") ties("q1") ties("q2") ties("q3")                                                                                \
+    TINYC_MVE_SHIFT("q0") TINYC_MVE_SHIFT("q1") TINYC_MVE_SHIFT("q2") TINYC_MVE_SHIFT("q3")                                    \
+    TINYC_MVE_NARROW
+
+#define TINYC_MVE_DEFINE_REQUANTIZE(name, ties)                                                                                \
+    TINYC_MVE_NAKED void name(void)                                                                                            \
+    {                                                                                                                          \
+        __asm__ volatile("mov r4, lr\n"                                                                                        \
+                         "wls lr, r5, 2f\n"                                                                                    \
+                         "1:\n" TINYC_MVE_REQUANTIZE(ties)                                                                     \
+                         "vstrb.8 q0, [r0], #16\n"                                                                             \
+                         "le lr, 1b\n"                                                                                         \
+                         "2:\n"                                                                                                \
+                         "cmp r6, #0\n"                                                                                        \
+                         "beq.w 3f\n" TINYC_MVE_REQUANTIZE(ties)                                                               \
+                         "vctp.8 r6\n"                                                                                         \
+                         "vpst\n"                                                                                              \
+                         "vstrbt.8 q0, [r0]\n"                                                                                 \
+                         "3:\n"                                                                                                \
+                         "bx r4\n");                                                                                           \
+    }
+
+TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_blocks_ties, TINYC_MVE_TIES)
+TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_blocks_relu, TINYC_MVE_RELU)
+
+#else
+
+typedef void tinyc_mve_requantize(const tinyc_mve_requantization *job);
+
+/* (2 * a * b + 2^31) >> 32. */
+TINYC_INLINE int32_t tinyc_vqrdmulh(int32_t a, int32_t b)
+{
+    const int64_t product = ((int64_t)a * b + ((int64_t)1 << 30)) >> 31;
+    return product > INT32_MAX ? INT32_MAX : (int32_t)product;
+}
+
+/* To the right, halves up; `shift` is -31 .. 0. */
+TINYC_INLINE int32_t tinyc_vrshl(int32_t value, int32_t shift)
+{
+    return (int32_t)((value + (((int64_t)1 << -shift) >> 1)) >> -shift);
+}
+
+TINYC_INLINE int8_t tinyc_mve_requantize_one(int32_t sum, int32_t multiplier, int32_t shift, int32_t zero_point, int32_t ties)
+{
+    const int32_t high = tinyc_vqrdmulh(sum, multiplier);
+    const int32_t rounded = tinyc_vrshl(ties && high < 0 ? high - 1 : high, shift);
+    const int32_t narrow = tinyc_clamp(rounded, INT16_MIN, INT16_MAX);
+    return (int8_t)tinyc_clamp(narrow + zero_point, INT8_MIN, INT8_MAX);
+}
+
+/* The place of channel `c` among the sixteen multipliers. */
+TINYC_INLINE int32_t tinyc_mve_place(int32_t c) { return (c & 3) * 4 + (c >> 2); }
+
+TINYC_INLINE void tinyc_mve_requantize_c(const tinyc_mve_requantization *job, int32_t ties)
+{
+    const int32_t *constants = job->constants;
+    const int32_t count = TINYC_MVE_BLOCK * job->blocks + job->tail;
+    for (int32_t i = 0; i < count; ++i) {
+        const int32_t *by = constants + TINYC_MVE_CONSTANTS * (i / TINYC_MVE_BLOCK) + tinyc_mve_place(i % TINYC_MVE_BLOCK);
+        job->out[i] = tinyc_mve_requantize_one(job->sums[i], by[0], by[TINYC_MVE_BLOCK], job->zero_point, ties);
+    }
+}
+
+TINYC_SHARED void tinyc_mve_requantize_blocks_ties(const tinyc_mve_requantization *job) { tinyc_mve_requantize_c(job, 1); }
+TINYC_SHARED void tinyc_mve_requantize_blocks_relu(const tinyc_mve_requantization *job) { tinyc_mve_requantize_c(job, 0); }
+
+#endif
+
+#endif

@@ -1,0 +1,110 @@
+"""The Helium rows of convolutions and dense layers against the meaning in numpy, bit for bit: as C on the host, as assembly in QEMU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from driver import Case, has_tools, run_cases
+from layers import Layer, Layers
+
+from tinyc.kernels import conv2d_mve
+from tinyc.kernels.contract import Extent, Kernel, Strides
+from tinyc.ops import Activation, Conv2D, Padding
+from tinyc.ops.window import output_size
+
+ACTIVATIONS = (Activation.NONE, Activation.RELU, Activation.RELU6)
+VALUES = ("random", "extreme", "random")
+WEIGHTS = ("random", "saturating", "dead", "full")
+CHANNELS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 20, 24, 25, 33, 40)
+DEPTHS = (1, 3, 8, 15, 16, 17, 32, 40, 48, 64, 80, 96)
+
+
+def _convolution(layers: Layers, kernel: Kernel, index: int) -> Layer | None:
+    draw, choice = layers.random.integers, layers.random.choice
+    size, stride, dilation, padding = (1, 1), (1, 1), (1, 1), Padding(0, 0, 0, 0)
+    x = (1, int(draw(1, 5)), int(draw(1, 6)), int(choice(DEPTHS)))
+    if kernel.extent is Extent.ROW:
+        size = (int(draw(1, 6)), int(draw(1, 6)))
+        stride, dilation = (int(draw(1, 4)), int(draw(1, 4))), (int(draw(1, 3)), int(draw(1, 3)))
+        padding = Padding(*(int(draw(0, d * (k - 1) + 2)) for d, k in zip(dilation, size, strict=True) for _ in "ba"))
+        x = (1, int(draw(1, 10)), int(draw(1, 12)), int(choice((1, 2, 3, 5, 8, 16, 17, 24))))
+    try:
+        for a, (before, after) in enumerate((padding[:2], padding[2:])):
+            output_size(x[1 + a], size[a], stride=stride[a], dilation=dilation[a], before=before, after=after)
+    except ValueError:
+        return None
+    return layers.convolution(
+        x,
+        size,
+        int(choice(CHANNELS)),
+        stride=stride,
+        dilation=dilation,
+        padding=padding,
+        activation=ACTIVATIONS[index % 3],
+        values=VALUES[index % 3],
+        weights=WEIGHTS[index % 4],
+        bias=index % 5 != 0,
+    )
+
+
+def _dense(layers: Layers, kernel: Kernel, index: int) -> Layer:
+    choice = layers.random.choice
+    depth = int(choice((*DEPTHS, 200, 333)))
+    whole = kernel.extent is Extent.WHOLE
+    return layers.dense(
+        (1, 2, depth, 3) if whole else (int(choice((1, 2, 3))), depth),
+        int(choice(CHANNELS)),
+        depth=6 * depth if whole else depth,
+        keep_dims=not whole and index % 2 == 0,
+        activation=ACTIVATIONS[index % 3],
+        values=VALUES[index % 3],
+        weights=WEIGHTS[index % 4],
+        bias=index % 5 != 0,
+        per_channel=index % 7 < 4,
+    )
+
+
+def _cases(kernel: Kernel, count: int) -> Iterator[tuple[Case, Layer]]:
+    layers = Layers(sum(map(ord, kernel.name)))
+    made = drawn = 0
+    while made < count:
+        drawn += 1
+        layer = (_convolution if kernel.op is Conv2D else _dense)(layers, kernel, drawn)
+        if layer is None or not kernel.accepts(layer.op, layer.operands):
+            continue
+        case = Case(kernel=kernel, op=layer.op, operands=layer.operands, values=layer.values, misalignment=made % 4)
+        if kernel.extent is not Extent.WHOLE:
+            case = _placed(case, layers, made)
+        yield replace(case, shared=made % 5 == 4), layer
+        made += 1
+
+
+def _placed(case: Case, layers: Layers, index: int) -> Case:
+    """The case with gaps between its pixels, its tensors as one row, its rows in pieces, now and then."""
+    rows, columns, channels = case.operands.output.hwc
+    if index % 3 == 1:
+        gaps = layers.random.integers(0, 6, 2)
+        depth = case.operands.input(0).hwc[2]
+        case = replace(case, strides=Strides(inputs=(depth + int(gaps[0]),), output=channels + int(gaps[1])))
+    if index % 3 == 0 and case.kernel.extent is Extent.LONG_ROW:
+        case = replace(case, long_row=True)
+        columns *= rows
+    if index % 4 == 3:
+        cuts = sorted({0, columns, *(int(c) for c in layers.random.integers(0, columns + 1, 2))})
+        case = replace(case, ranges=tuple(pairwise(cuts)))
+    return case
+
+
+@pytest.mark.parametrize("kernel", conv2d_mve.KERNELS, ids=lambda k: f"{k.name}-{k.op.kind}")
+@pytest.mark.parametrize("target", ("host", "an547"))
+def test_convolutions_and_dense_layers(kernel: Kernel, target: str) -> None:
+    if not has_tools(target):
+        pytest.skip(f"no tools for {target}")
+    cases = list(_cases(kernel, 60))
+    results = run_cases([case for case, _ in cases], target=target)
+    for index, ((_, layer), result) in enumerate(zip(cases, results, strict=True)):
+        np.testing.assert_array_equal(result.output, layer.expected(), err_msg=f"{index}: {layer.op} {layer.operands}")

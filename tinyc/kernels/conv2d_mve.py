@@ -1,0 +1,221 @@
+"""Convolutions and dense layers on Helium: products of two pixels with three channels at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyc.ir import ALL_ROWS, Op, Operands
+from tinyc.ir.types import DType
+from tinyc.kernels.contract import Bound, Extent, Isa, Kernel, PaddingRows, Strides
+from tinyc.kernels.mve import STEP, Requantization, blocks, constants, requantization, threes_and_twos, ties_of
+from tinyc.kernels.requantize import Ties
+from tinyc.ops import Conv2D, FullyConnected, activation_range
+from tinyc.ops.arithmetic import Integers
+
+
+def _is_int8(operands: Operands) -> bool:
+    x, weights, output = operands.input(0), operands.input(1), operands.output
+    return x.dtype is weights.dtype is output.dtype is DType.INT8 and weights.is_constant
+
+
+def _is_pointwise(op: Op, operands: Operands) -> bool:
+    assert isinstance(op, Conv2D)
+    return operands.input(1).shape[1:3] == (1, 1) and op.stride == (1, 1) and not any(op.padding)
+
+
+def _is_pixelwise(op: Op, operands: Operands) -> bool:
+    return op.row_rule(operands, 0) is not ALL_ROWS
+
+
+def _matrix(operands: Operands) -> Integers:
+    weights = operands.input(1)
+    return weights.values.astype(np.int64).reshape(weights.shape[0], -1)
+
+
+def _requantization(op: Op, operands: Operands) -> Requantization | None:
+    assert isinstance(op, (Conv2D, FullyConnected))
+    return requantization(op, op.activation, operands, _matrix(operands))
+
+
+def _accepts(op: Op, operands: Operands) -> bool:
+    return _is_int8(operands) and _requantization(op, operands) is not None
+
+
+def _accepts_pointwise(op: Op, operands: Operands) -> bool:
+    return _is_pointwise(op, operands) and _accepts(op, operands)
+
+
+def _accepts_pixels(op: Op, operands: Operands) -> bool:
+    return _is_pixelwise(op, operands) and _accepts(op, operands)
+
+
+def _accepts_whole(op: Op, operands: Operands) -> bool:
+    return not _is_pixelwise(op, operands) and _accepts(op, operands)
+
+
+def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
+    """What every shape needs."""
+    assert isinstance(op, (Conv2D, FullyConnected))
+    by = _requantization(op, operands)
+    assert by is not None
+    matrix = _matrix(operands)
+    channels, depth = matrix.shape
+    threes, twos = threes_and_twos(channels)
+    joined = strides.output == channels and _joins(channels)
+    least, most = activation_range(op.activation, operands.output)
+    return Bound(
+        fields={
+            "weights": blocks(by, matrix),
+            "constants": constants(by, copies=2 if joined else 1),
+            "depth": depth,
+            "steps": _steps(depth),
+            "threes": threes,
+            "twos": twos,
+            "joined": int(joined),
+            "ties": int(by.ties is Ties.CORRECTED),
+            "vectors": operands.output.elements // channels,
+            "in_stride": strides.inputs[0],
+            "out_channels": channels,
+            "out_stride": strides.output,
+            "out_zero_point": operands.output.zero_point,
+            "least": least,
+            "most": most,
+        }
+    )
+
+
+def _bind_window(op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, Conv2D)
+    x = operands.input(0)
+    _, rows, columns, depth = operands.input(1).shape
+    adjacent = op.dilation[1] == 1 and strides.inputs[0] == depth
+    return Bound(
+        fields={
+            **_bind(op, operands, strides).fields,
+            "run_bytes": columns * depth if adjacent else depth,
+            "runs": 1 if adjacent else columns,
+            "in_columns": x.hwc[1],
+            "in_channels": depth,
+            "in_zero_point": x.zero_point,
+            "kernel_rows": rows,
+            "kernel_columns": columns,
+            "stride": op.stride[1],
+            "dilation_rows": op.dilation[0],
+            "dilation": op.dilation[1],
+            "pad_left": op.padding.left,
+        }
+    )
+
+
+def _bind_whole(op: Op, operands: Operands, strides: Strides) -> Bound:
+    channels, depth = operands.input(1).shape
+    return _bind(op, operands, Strides(inputs=(depth,), output=channels))
+
+
+def _steps(depth: int) -> int:
+    return -(-depth // STEP)
+
+
+def _joins(channels: int) -> bool:
+    """Whether finishing two adjacent pixels as one takes fewer blocks of sixteen."""
+    return 0 < channels % STEP <= STEP // 2
+
+
+def _sums_bytes(channels: int) -> int:
+    """The sums of two pixels, in whole blocks, joined or not."""
+    return 2 * 4 * STEP * _steps(channels)
+
+
+def _scratch(op: Op, operands: Operands) -> int:
+    return _sums_bytes(operands.input(1).shape[0])
+
+
+def _scratch_window(op: Op, operands: Operands) -> int:
+    """Also two windows, each with a vector more for what gathering writes beyond."""
+    return _scratch(op, operands) + 2 * STEP * (_steps(_matrix(operands).shape[1]) + 1)
+
+
+# Costs
+
+
+def _pair_cost(channels: int, depth: int, ties: Ties, *, tail: bool) -> int:
+    threes, twos = threes_and_twos(channels)
+    steps = _steps(depth)
+    three = 8 + 12 * steps if tail else 9 + 11 * steps + (steps + 3) // 4
+    finished = _steps(2 * channels) if _joins(channels) else 2 * _steps(channels)
+    return threes * three + twos * (9 + 9 * steps) + finished * (30 + 8 * (ties is Ties.CORRECTED)) + 50
+
+
+def _single_cost(channels: int, depth: int, ties: Ties, *, tail: bool) -> int:
+    threes, twos = threes_and_twos(channels)
+    steps = _steps(depth)
+    three = 6 + 8 * steps if tail else 7 + 7 * steps + (steps + 3) // 4
+    return threes * three + twos * (7 + 6 * steps) + _steps(channels) * (30 + 8 * (ties is Ties.CORRECTED)) + 60
+
+
+def _row_cost(op: Op, operands: Operands, pixels: int, *, tail: bool) -> int:
+    assert isinstance(op, (Conv2D, FullyConnected))
+    ties = ties_of(op.activation, operands)
+    channels, depth = _matrix(operands).shape
+    pairs = pixels // 2 * _pair_cost(channels, depth, ties, tail=tail)
+    return pairs + pixels % 2 * _single_cost(channels, depth, ties, tail=tail) + 50
+
+
+def _cost(op: Op, operands: Operands) -> int:
+    channels, depth = _matrix(operands).shape
+    return _row_cost(op, operands, operands.output.elements // channels, tail=depth % STEP != 0)
+
+
+def _cost_window(op: Op, operands: Operands) -> int:
+    _, kernel_rows, kernel_columns, depth = operands.input(1).shape
+    rows, columns, _ = operands.output.hwc
+    window = 30 + kernel_rows * (10 + 3 * _steps(kernel_columns * depth))
+    return rows * (_row_cost(op, operands, columns, tail=False) + columns * window)
+
+
+KERNELS: tuple[Kernel, ...] = (
+    Kernel(
+        name="conv2d_s8__mve",
+        isa=Isa.MVE,
+        op=Conv2D,
+        header="mve/conv2d_s8.h",
+        struct="tinyc_conv2d_s8_mve",
+        accepts=_accepts,
+        bind=_bind_window,
+        cost=_cost_window,
+        padding_rows=PaddingRows.ZERO_POINT,
+        scratch=_scratch_window,
+        stack=200,
+    ),
+    *(
+        Kernel(
+            name="pointwise_s8__mve",
+            isa=Isa.MVE,
+            op=op,
+            header="mve/conv2d_s8.h",
+            struct="tinyc_conv2d_s8_mve",
+            accepts=accepts,
+            bind=_bind,
+            cost=_cost,
+            extent=Extent.LONG_ROW,
+            scratch=_scratch,
+            stack=200,
+        )
+        for op, accepts in ((Conv2D, _accepts_pointwise), (FullyConnected, _accepts_pixels))
+    ),
+    Kernel(
+        name="dense_s8__mve",
+        isa=Isa.MVE,
+        op=FullyConnected,
+        header="mve/conv2d_s8.h",
+        struct="tinyc_conv2d_s8_mve",
+        accepts=_accepts_whole,
+        bind=_bind_whole,
+        cost=_cost,
+        extent=Extent.WHOLE,
+        strided_input=False,
+        strided_output=False,
+        scratch=_scratch,
+        stack=200,
+    ),
+)
