@@ -1,0 +1,171 @@
+"""Random graphs in every schedule, with plain and DSP kernels: outputs and every row equal to numpy, under sanitizers.
+
+The arena is a heap block of the exact size.  `TINYC_RANDOM_GRAPHS=3000` tries that many graphs with fresh seeds; without it the same
+hundred are tried every time.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from drawn import graphs
+from graphs import samples
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from native import has_compiler, run_native
+
+from tinyc.checker import check as check_certificate
+from tinyc.ir import Graph, to_text
+from tinyc.kernels.contract import Isa
+from tinyc.lower import Program, lower
+from tinyc.lower.certificate import certificate_text
+from tinyc.oracle import evaluate
+from tinyc.passes import rewrite
+from tinyc.plan import Plan, make_plan
+from tinyc.plan.candidates import Region, make_region
+from tinyc.plan.place import lower_bound
+from tinyc.plan.plan import _placed, make_steps
+from tinyc.plan.search import pinned_lifetimes, pinned_roots
+from tinyc.plan.tiles import tile_region
+from tinyc.report.compare import expected_rows
+
+SHARDS = 4
+WANTED = int(os.environ.get("TINYC_RANDOM_GRAPHS", "0"))
+EXAMPLES = max(1, (WANTED or 100) // SHARDS)
+ISAS = {"scalar": (Isa.SCALAR,), "dsp": (Isa.SCALAR, Isa.DSP)}
+SCHEDULES = ("layers", "stream", "patches")
+EFFORT = 0.05
+"""CP-SAT's share in each placement: enough to prove small ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """One program of a graph and how it came about."""
+
+    what: str
+    plan: Plan
+    program: Program
+
+
+def programs(graph: Graph) -> list[Tried]:
+    """Every schedule on every instruction set, without those that repeat another."""
+    plans = {
+        f"{schedule} on {isa}": make_plan(graph, isas=isas, schedule=schedule, effort=EFFORT)
+        for isa, isas in ISAS.items()
+        for schedule in SCHEDULES
+    }
+    chance = random.Random(len(to_text(graph)))
+    plans |= {f"random regions on {isa}": random_plan(graph, isas, chance) for isa, isas in ISAS.items()}
+    tried: list[Tried] = []
+    for what, plan in plans.items():
+        number = len(tried)
+        program = lower(plan, model_name=f"p{number}", sha256="0" * 64, share=number % 2 == 1)
+        if not any(_same(plan, other.plan) for other in tried):
+            tried.append(Tried(what=what, plan=plan, program=program))
+    return tried
+
+
+def random_plan(graph: Graph, isas: tuple[Isa, ...], chance: random.Random) -> Plan:
+    """Regions as they come, some of them in tiles: what no search for the least memory would choose."""
+    steps, views = make_steps(graph, isas=isas)
+    pinned, alive = pinned_roots(graph, views), pinned_lifetimes(graph, steps, views)
+    partition: list[Region | int] = []
+    start = 0
+    while start < len(steps):
+        end = chance.randint(start + 1, len(steps))
+        region = make_region(graph, steps, alive, pinned, start, end) if end - start > 1 else None
+        if region is None:
+            partition.append(start)
+            start += 1
+            continue
+        if chance.random() < 0.5:
+            tiled = tile_region(graph, steps, region, bands=chance.randint(1, 3), strips=chance.randint(1, 3))
+            region = region if tiled is None else tiled
+        partition.append(region)
+        start = end
+    return _placed(graph, steps, views, tuple(partition), EFFORT)
+
+
+def _same(a: Plan, b: Plan) -> bool:
+    kernels = [[step.kernel.name for step in plan.steps] for plan in (a, b)]
+    return kernels[0] == kernels[1] and a.groups == b.groups and a.placement.offsets == b.placement.offsets
+
+
+def check_plan(plan: Plan) -> None:
+    """What is promised of every plan."""
+    placement = plan.placement
+    assert placement.bytes >= placement.lower_bound >= lower_bound(plan.problem)
+    assert placement.optimal == (placement.bytes == placement.lower_bound)
+    assert plan.arena_bytes >= placement.bytes
+
+
+def check_plans(tried: Sequence[Tried]) -> None:
+    for each in tried:
+        check_plan(each.plan)
+        check_certificate(certificate_text(each.program))
+    arenas = {each.what: each.plan.arena_bytes for each in tried}
+    for isa in ISAS:
+        layered, streamed = (arenas.get(f"{schedule} on {isa}") for schedule in ("layers", "stream"))
+        if layered is not None and streamed is not None:
+            assert streamed <= layered, f"streaming takes {streamed} B, layers {layered} B"
+
+
+def check_values(graph: Graph, tried: Sequence[Tried], folder: Path) -> None:
+    """Run all programs on a few samples."""
+    chosen = samples(graph, count=2)
+    found = run_native([each.program for each in tried], chosen, folder)
+    for number, sample in enumerate(chosen):
+        values = evaluate(graph, sample)
+        for each, ran in zip(tried, found, strict=True):
+            wanted = list(expected_rows(each.program, values))
+            rows = list(ran[number].rows)
+            wrong = [call for call, (a, b) in enumerate(zip(rows, wanted, strict=True)) if a != b]
+            assert not wrong, f"{each.what}: call {wrong[0]} {list(each.program.calls())[wrong[0]]} differs"
+            for port, output in zip(each.program.outputs, ran[number].outputs, strict=True):
+                assert (output == values[port.name]).all(), f"{each.what}: output {port.name} differs"
+
+
+def check(graph: Graph) -> None:
+    tried = programs(graph)
+    check_plans(tried)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "programs"
+        folder.mkdir()
+        check_values(graph, tried, folder)
+
+
+def try_graphs(number: int, shard: int) -> None:
+    """Check `number` random graphs, the same ones for the same shard."""
+
+    @seed(shard)
+    @settings(
+        max_examples=number,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),
+        print_blob=False,
+    )
+    @given(graphs())
+    def one(graph: Graph) -> None:
+        check(graph)
+        if random.Random(graph.macs()).random() < 0.25:
+            check(rewrite(graph))
+
+    one()
+
+
+@pytest.mark.tools
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_random_graphs(shard: int) -> None:
+    if not has_compiler():
+        pytest.skip("no C compiler for this computer")
+    try_graphs(EXAMPLES, shard if not WANTED else secrets.randbits(32))
