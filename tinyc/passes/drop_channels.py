@@ -4,7 +4,7 @@ x:8 = conv2d a, w:8x..; y = conv2d x, v:..x8   ->   x:live:6 = conv2d a, w:6x..;
 (x[2] is read with zero weights only; x[5] is always its zero point, or any constant where y has no padding: y's bias takes it)
 
 Decision: surplus channels stay up to a multiple of four.  Because: kernels work on four channels at a time and whole words stay whole, so
-that four models ran 0.5 to 2 % fewer instructions with 1 to 4 % more multiply-accumulates.  Rejected: every channel that could go.
+that four models ran 0.4 to 2 % fewer instructions, with 1 to 4 % more multiply-accumulates.  Rejected: every channel that could go.
 """
 
 from __future__ import annotations
