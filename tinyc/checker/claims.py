@@ -27,7 +27,9 @@ def verify_claims(certificate: Certificate, trace: Trace) -> int:
                 f"the calls use {name} from tick {use.first} to {use.last}, the plan lets it live from {used.first} to {used.last}."
             )
     if trace.reach > certificate.arena_bytes:
-        raise PlanRefuted(f"a kernel reads ahead up to byte {trace.reach:,} of an arena of {certificate.arena_bytes:,}.")
+        raise PlanRefuted(
+            f"a kernel reads ahead up to byte {trace.reach:,} of an arena of {certificate.arena_bytes:,}."
+        )
     if trace.extra_macs > certificate.claims.extra_macs + len(certificate.groups):
         raise PlanRefuted(
             f"tiles compute {trace.extra_macs:,.0f} multiply-accumulates again, the plan says {certificate.claims.extra_macs:,}."
@@ -39,10 +41,14 @@ def verify_claims(certificate: Certificate, trace: Trace) -> int:
 
 def _require_buffer(certificate: Certificate, buffer: Buffer) -> None:
     if buffer.offset % certificate.claims.buffer_align:
-        raise PlanRefuted(f"{buffer.name} is at byte {buffer.offset:,}, which is not aligned by {certificate.claims.buffer_align}.")
+        raise PlanRefuted(
+            f"{buffer.name} is at byte {buffer.offset:,}, which is not aligned by {certificate.claims.buffer_align}."
+        )
     end = buffer.offset + buffer.bytes
     if end > certificate.claims.placement_bytes:
-        raise PlanRefuted(f"{buffer.name} ends at byte {end:,}, the placement at {certificate.claims.placement_bytes:,}.")
+        raise PlanRefuted(
+            f"{buffer.name} ends at byte {end:,}, the placement at {certificate.claims.placement_bytes:,}."
+        )
     if certificate.claims.placement_bytes > certificate.arena_bytes:
         raise PlanRefuted(
             f"the placement needs {certificate.claims.placement_bytes:,} B, the arena has {certificate.arena_bytes:,}."
@@ -56,7 +62,9 @@ def _require_bound(certificate: Certificate, bound: int) -> None:
     if bound > placed:
         raise PlanRefuted(f"buffers that live at once need {bound:,} B, the placement has {placed:,}.")
     if claims.lower_bound_bytes > placed:
-        raise PlanRefuted(f"the claimed lower bound is {claims.lower_bound_bytes:,} B, more than the {placed:,} B of the placement.")
+        raise PlanRefuted(
+            f"the claimed lower bound is {claims.lower_bound_bytes:,} B, more than the {placed:,} B of the placement."
+        )
     if claims.lower_bound_from == "live buffers" and _aligned(claims.lower_bound_bytes, align) > bound:
         raise PlanRefuted(
             f"the claimed lower bound is {claims.lower_bound_bytes:,} B, but buffers that live at once need {bound:,} B only."

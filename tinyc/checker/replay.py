@@ -185,7 +185,9 @@ class _Replay:
             )
         element = self.certificate.tensors[tensor].element_bytes
         if span.start % element or span.stride % element:
-            raise PlanRefuted(f"{what}: byte {span.start:,} is not aligned for {tensor}, whose elements have {element} B.")
+            raise PlanRefuted(
+                f"{what}: byte {span.start:,} is not aligned for {tensor}, whose elements have {element} B."
+            )
 
     def _reads(self, call: Call, need: Need, source: Source, shift: int) -> Iterator[tuple[Span, Ids]]:
         """What one input of a call takes from the arena, and the values that must be there."""
@@ -217,12 +219,16 @@ class _Replay:
         tensor = need.seen.tensor
         if call.layer.padding_rows == "null pointer":
             if source.padding is not None:
-                raise PlanRefuted(f"{call} expects a null pointer for rows outside {tensor}, is given {source.padding}.")
+                raise PlanRefuted(
+                    f"{call} expects a null pointer for rows outside {tensor}, is given {source.padding}."
+                )
             return
         constant = self.certificate.constants.get(source.padding or "")
         size = (len(_columns(call, need)) - 1) * source.pixel_stride + need.seen.pixel_bytes + call.layer.over_read
         if constant is None or constant.bytes < size or constant.fill != need.zero_point:
-            raise PlanRefuted(f"{call} needs {size:,} B of zero points for rows outside {tensor}, which it is not given.")
+            raise PlanRefuted(
+                f"{call} needs {size:,} B of zero points for rows outside {tensor}, which it is not given."
+            )
 
     def _require_constant(self, call: Call, need: Need, source: Source, shift: int) -> None:
         """An input in flash: the rows that the call needs, within the array."""

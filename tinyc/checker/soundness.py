@@ -75,7 +75,9 @@ def _require_input(certificate: Certificate, layer: Layer, loop: Loop, need: Nee
         raise PlanRefuted(f"{layer} reads {need.seen.tensor}, which is not a tensor.")
     if tensor.bytes != need.seen.bytes:
         raise PlanRefuted(f"{layer} sees {need.seen.bytes:,} B of {tensor.name}, which has {tensor.bytes:,}.")
-    if loop.mode == "long row" and not (_is_same(need.rows, layer.output.rows) and _is_same(need.columns, layer.output.columns)):
+    if loop.mode == "long row" and not (
+        _is_same(need.rows, layer.output.rows) and _is_same(need.columns, layer.output.columns)
+    ):
         raise PlanRefuted(f"{layer} is called with one long row, but needs other pixels of {tensor.name} than its own.")
     if need.rows is None and source.count != 1:
         raise PlanRefuted(f"{layer} reads all of {tensor.name}, but is given {source.count} pointers.")
@@ -84,7 +86,9 @@ def _require_input(certificate: Certificate, layer: Layer, loop: Loop, need: Nee
 def _require_pushed(layer: Layer, need: Need, source: Source, group: Group, pushed: list[str]) -> None:
     """Rows come in their order, and the loop makes its own in order: row r is the r-th push."""
     if group.state is None or group.descending or group.loops[0].tiles or need.seen.tensor not in pushed:
-        raise PlanRefuted(f"{layer} takes pushed rows, but not in a region that waits for them from the first to the last.")
+        raise PlanRefuted(
+            f"{layer} takes pushed rows, but not in a region that waits for them from the first to the last."
+        )
     if source.count != 1 or not _is_same(need.rows, layer.output.rows) or need.seen.rows != layer.output.rows:
         raise PlanRefuted(f"{layer} takes pushed rows, but needs others than its own.")
 

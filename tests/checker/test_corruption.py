@@ -1,0 +1,120 @@
+"""Corrupted plans: whatever goes wrong when they run, the checker has seen; and what it refutes goes wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fates import RIGHT, fates, outputs
+from graphs import samples
+from mutants import CHANGES, Mutant, mutants
+from plans import program
+
+from tinyc.board import load
+from tinyc.build import Target, build
+from tinyc.checker.document import parse
+from tinyc.checker.replay import replay
+from tinyc.emit import emit
+from tinyc.errors import PlanRefuted, TargetFault
+from tinyc.frontends import tflite
+from tinyc.kernels.contract import Isa
+from tinyc.lower import Program, lower
+from tinyc.lower.certificate import certificate_text
+from tinyc.oracle import evaluate
+from tinyc.passes import quantized_boundary, rewrite
+from tinyc.plan import make_plan
+from tinyc.run import run
+
+BY_CONTRACT = ("that the same call reads", "scratch", "not aligned")
+"""What breaks a kernel's contract, though this kernel, as this compiler built it, may still come out right."""
+CASES = (
+    "chain/layers",
+    "chain/stream",
+    "residual/stream",
+    "residual/patches",
+    "inception/stream",
+    "hourglass/rows",
+    "wide_kernels/strips",
+)
+
+
+def verdict(mutant: Mutant) -> str:
+    """What the replay says against it, or nothing."""
+    try:
+        replay(parse(certificate_text(mutant.program)))
+    except PlanRefuted as refuted:
+        return str(refuted)
+    return ""
+
+
+def compare(program: Program, corrupted: list[Mutant], folder: Path) -> Counter[str]:
+    """How many went wrong and were refuted, and how many neither; fails where the two disagree."""
+    drawn = samples(program.plan.graph, count=2)[:2]
+    tally: Counter[str] = Counter()
+    for mutant, fate in zip(
+        corrupted, fates(program, [each.program for each in corrupted], drawn, folder), strict=True
+    ):
+        said = verdict(mutant)
+        assert said or fate == RIGHT, f"{mutant.kind} goes {fate}, and the checker has nothing against it"
+        assert not said or fate != RIGHT or any(words in said for words in BY_CONTRACT), (
+            f"{mutant.kind} is right, but: {said}"
+        )
+        tally["harmless" if fate == RIGHT else "harmful"] += 1
+    return tally
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("case", CASES)
+def test_the_checker_sees_what_goes_wrong(case: str, tmp_path: Path) -> None:
+    planned = program(*case.split("/"))
+    drawn = samples(planned.plan.graph, count=2)[:2]
+    for sample, found in zip(drawn, outputs(planned, drawn, tmp_path), strict=True):
+        expected = evaluate(planned.plan.graph, sample)
+        for port, values in zip(planned.outputs, found, strict=True):
+            np.testing.assert_array_equal(values, expected[port.name])
+    tally = compare(planned, list(mutants(planned, seed=1, each=2)), tmp_path)
+    assert tally["harmful"] > 2 * tally["harmless"]
+
+
+@pytest.mark.tools
+def test_the_checker_sees_what_goes_wrong_in_a_model(digits: Path, tmp_path: Path) -> None:
+    imported = tflite.load(digits)
+    graph = rewrite(quantized_boundary(imported.graph))
+    planned = lower(make_plan(graph, isas=(Isa.SCALAR, Isa.DSP)), model_name="digits", sha256=imported.sha256)
+    tally = compare(planned, list(mutants(planned, seed=1, each=2)), tmp_path)
+    assert tally["harmful"] > 2 * tally["harmless"]
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("kind", ["shift_output", "shorten_ring", "swap_groups", "shrink_arena"])
+def test_corrupted_firmware_goes_wrong(kind: str, tmp_path: Path, arm_tools: None) -> None:
+    planned = program("residual", "stream", seed=1)
+    corrupted = next(each for each in mutants(planned, seed=1, each=9) if each.kind == kind and verdict(each))
+    drawn = [tuple(sample[port.name] for port in planned.inputs) for sample in samples(planned.plan.graph, count=2)]
+
+    def ran(chosen: Program, folder: Path) -> list[bytes]:
+        made = build(emit(chosen), board=load("mps2_an386"), target=Target.parse("qemu"), directory=folder)
+        result = run(made, drawn, probe=False, timeout=20.0)
+        return [values.tobytes() for sample in result.outputs for values in sample]
+
+    right = [
+        evaluate(planned.plan.graph, dict(zip(planned.plan.graph.inputs, sample, strict=True))) for sample in drawn
+    ]
+    expected = [values[port.name].tobytes() for values in right for port in planned.outputs]
+    assert ran(planned, tmp_path / "right") == expected
+    try:
+        assert ran(corrupted.program, tmp_path / "wrong") != expected
+    except TargetFault:
+        return
+
+
+def test_every_kind_of_corruption_is_refuted_somewhere() -> None:
+    refuted: set[str] = set()
+    for case in ("chain/stream", "residual/stream", "residual/rows", "hourglass/patches"):
+        for mutant in mutants(program(*case.split("/")), seed=2, each=1):
+            if mutant.kind not in refuted and verdict(mutant):
+                refuted.add(mutant.kind)
+    missing = {change.__name__ for change in CHANGES} - refuted
+    assert missing <= {"swap_sinks", "shift_state"}
