@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -100,7 +101,8 @@ def _measure(todo: list[Job], jobs: int, progress: Progress) -> dict[Job, Measur
     """Every job's outcome, `jobs` processes at a time; says which are done."""
     started = time.monotonic()
     found: dict[Job, Measured] = {}
-    with ProcessPoolExecutor(max_workers=jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=jobs, mp_context=context, initializer=_prepare) as pool:
         futures: dict[Future[Measured], Job] = {pool.submit(_run, job): job for job in todo}
         try:
             for future in as_completed(futures):
@@ -111,8 +113,20 @@ def _measure(todo: list[Job], jobs: int, progress: Progress) -> dict[Job, Measur
                 )
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
             raise
     return {job: found[job] for job in todo}
+
+
+def _prepare() -> None:
+    """In each process: the user interrupts the bench, which then ends its processes; each ends its emulators."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def _leave(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _run(job: Job) -> Measured:
