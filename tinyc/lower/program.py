@@ -179,6 +179,12 @@ class Loop:
         """Output columns a call writes."""
         return self.layer.row_pixels if self.mode is Mode.ROWS else self.layer.rows * self.layer.row_pixels
 
+    @property
+    def uses_row(self) -> bool:
+        """Whether a call within a region depends on which row it makes."""
+        moving = any(not s.is_fixed and (s.ring != 1 or s.may_leave(self.layer.rows)) for s in self.sources)
+        return bool(self.demands) or self.ring != 1 or moving
+
     def tile(self, number: int) -> LoopTile:
         """What the layer makes in a tile; without tiles, everything."""
         if self.tiles:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
 from tinyc.ir import Graph, Window
@@ -40,10 +41,6 @@ class _Entry(NamedTuple):
 
 def _extra(group: Region | int) -> int:
     return group.extra_macs if isinstance(group, Region) else 0
-
-
-def _calls(group: Region | int) -> int:
-    return group.calls if isinstance(group, Region) else 0
 
 
 def layers(graph: Graph, steps: Sequence[Step], views: Views) -> Partition:
@@ -136,10 +133,13 @@ class _Search:
     pinned: frozenset[str] = field(init=False)
     least_ring: Mapping[str, int] = field(init=False)
     regions: dict[tuple[int, int], tuple[int, Region] | None] = field(default_factory=dict)
+    rows_before: list[int] = field(init=False)
+    """The output rows of all steps before each."""
     tiled: dict[tuple[int, int, Grid], tuple[int, Region] | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.least_ring = _least_rings(self.graph, self.steps)
+        self.rows_before = [0, *accumulate(step.operands.output.hwc[0] for step in self.steps)]
         self.pinned = pinned_roots(self.graph, self.views)
         self.alive = pinned_lifetimes(self.graph, self.steps, self.views)
 
@@ -157,23 +157,31 @@ class _Search:
         return best[count]
 
     def partition(self, peak: int, *, grids: Sequence[Grid]) -> Point | None:
-        """Among partitions whose groups all stay within `peak`, the one that computes least again, then has least calls in regions."""
+        """Among partitions whose groups all stay within `peak`, the one that computes least again, then makes least rows in regions."""
         count = len(self.steps)
         best: list[_Entry | None] = [_Entry((0, 0), -1, 0)] + [None] * count
         for end in range(1, count + 1):
             for start in range(end - 1, max(end - LONGEST_REGION, 0) - 1, -1):
-                before = best[start]
-                option = self._option(start, end, peak, grids if before is not None else ())
+                before, entry = best[start], best[end]
+                if before is None:
+                    continue
+                least = (before.work[0], before.work[1] + self._region_rows(start, end))
+                if entry is not None and least >= entry.work:
+                    continue
+                option = self._option(start, end, peak, grids)
                 if option is None:
                     break
                 cost, group = option
-                if before is None or cost > peak:
-                    continue
-                work = (before.work[0] + _extra(group), before.work[1] + _calls(group))
-                entry = best[end]
-                if entry is None or work < entry.work:
+                work = (least[0] + _extra(group), least[1])
+                if cost <= peak and (entry is None or work < entry.work):
                     best[end] = _Entry(work, start, max(cost, before.peak), group)
         return self._point(best)
+
+    def _region_rows(self, start: int, end: int) -> int:
+        """The rows that steps [start, end) make in a region; none where they are one step by itself."""
+        if end - start == 1 and not self.steps[start].pushed:
+            return 0
+        return self.rows_before[end] - self.rows_before[start]
 
     def _point(self, best: Sequence[_Entry | None]) -> Point | None:
         entry = best[-1]
