@@ -115,6 +115,12 @@ MODEL = click.argument("model", type=click.Path(exists=True, dir_okay=False, pat
 JSON = click.option(
     "--json", "json_file", type=click.Path(path_type=Path, allow_dash=True), help="Write the report here; - is stdout."
 )
+CERTIFICATE_FILE = click.option(
+    "--certificate",
+    "certificate_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the plan, its lower bound and its claims here, for tinyc check.",
+)
 FORCE = click.option("--force", is_flag=True, help="Replace the --out folder even if tinyc did not make it.")
 PLANNING = (
     click.option(
@@ -168,6 +174,7 @@ def _with(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
 @click.option(
     "--flash", "to_flash", is_flag=True, help="Then write the firmware, proven equal, into the board's flash."
 )
+@CERTIFICATE_FILE
 @JSON
 def deploy(
     model: Path,
@@ -176,6 +183,7 @@ def deploy(
     out: Path | None,
     force: bool,
     to_flash: bool,
+    certificate_file: Path | None,
     json_file: Path | None,
     **chosen: Any,
 ) -> int:
@@ -185,7 +193,7 @@ def deploy(
     from tinyc.report import json_text, to_json
     from tinyc.report.write import write_file
 
-    _check_outputs(json_file, out, force=force)
+    _check_outputs(json_file, out, force=force, certificate=certificate_file)
     if to_flash:
         _check_programmer(board)
     inputs = _inputs(chosen)
@@ -200,7 +208,10 @@ def deploy(
             inputs=inputs,
         )
         write_file(folder / REPORT, json_text(to_json(report, inputs=inputs)))
-        write_file(folder / CERTIFICATE, certificate_text(report.analysis.program))
+        certificate = certificate_text(report.analysis.program)
+        write_file(folder / CERTIFICATE, certificate)
+        if certificate_file is not None:
+            write_file(certificate_file, certificate)
         if to_flash and report.check.equal:
             progress("flashing")
             _flash(board, folder)
@@ -230,15 +241,22 @@ def validate(model: Path, board: str, on: str | None, json_file: Path | None, **
 @MODEL
 @click.option("--board", help="The board to plan for; without it, the table says which boards have room.")
 @_with(PLANNING)
+@CERTIFICATE_FILE
 @JSON
-def analyze(model: Path, board: str | None, json_file: Path | None, **chosen: Any) -> int:
+def analyze(
+    model: Path, board: str | None, certificate_file: Path | None, json_file: Path | None, **chosen: Any
+) -> int:
     """Plan MODEL's memory, list its layers; build nothing."""
     from tinyc import pipeline
+    from tinyc.lower.certificate import certificate_text
     from tinyc.report import analysis_tables, to_json
+    from tinyc.report.write import write_file
 
-    _check_outputs(json_file, None, force=False)
+    _check_outputs(json_file, None, force=False, certificate=certificate_file)
     with _progress() as progress:
         analysis = pipeline.analyze(model, board=board, options=_options(chosen), progress=progress)
+    if certificate_file is not None:
+        write_file(certificate_file, certificate_text(analysis.program))
     _print(json_file, to_json(analysis), analysis_tables(analysis))
     return 0
 
@@ -249,19 +267,24 @@ def analyze(model: Path, board: str | None, json_file: Path | None, **chosen: An
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder for the C sources.")
 @_with(PLANNING)
 @FORCE
-def compile_(model: Path, board: str, out: Path, force: bool, **chosen: Any) -> int:
+@CERTIFICATE_FILE
+def compile_(model: Path, board: str, out: Path, force: bool, certificate_file: Path | None, **chosen: Any) -> int:
     """Write MODEL as C99 sources."""
     from tinyc import pipeline
     from tinyc.lower.certificate import certificate_text
     from tinyc.report import source_table
+    from tinyc.report.write import write_file
 
-    _check_outputs(None, out, force=force)
+    _check_outputs(None, out, force=force, certificate=certificate_file)
     with _folder(out, force=force) as folder, _progress() as progress:
         tree = pipeline.compile_model(model, board=board, options=_options(chosen), progress=progress)
         for name, text in tree.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
-        (folder / CERTIFICATE).write_text(certificate_text(tree.program))
+        certificate = certificate_text(tree.program)
+        (folder / CERTIFICATE).write_text(certificate)
+        if certificate_file is not None:
+            write_file(certificate_file, certificate)
     _show(source_table(tree, out))
     return 0
 
@@ -371,12 +394,14 @@ def _inputs(chosen: dict[str, Any]) -> Inputs | None:
     return None if path is None else read_inputs(path, limit=chosen["samples"])
 
 
-def _check_outputs(json_file: Path | None, out: Path | None, *, force: bool) -> None:
+def _check_outputs(json_file: Path | None, out: Path | None, *, force: bool, certificate: Path | None = None) -> None:
     """Refuse what cannot be written before any work is done."""
     from tinyc.report.write import check_file, check_folder
 
     if json_file is not None and str(json_file) != "-":
         check_file(json_file)
+    if certificate is not None:
+        check_file(certificate)
     if out is not None:
         check_folder(out, force=force)
 

@@ -63,7 +63,7 @@ REFUTED: dict[str, tuple[str, Edit, str]] = {
     "a layer writes beside its place": (
         "chain/stream",
         lambda d: add(loops(d)[1], "output", "offset", 4),
-        r"needs byte .* where there is",
+        r"needs byte .* where there is|that the same call reads",
     ),
     "a layer reads beside the place": (
         "chain/stream",

@@ -93,7 +93,7 @@ def source_table(tree: SourceTree, folder: object) -> RenderableType:
 
 def verdict_table(verdict: Verdict) -> RenderableType:
     """What replaying a certificate showed; one that does not hold is an error instead."""
-    certificate, trace = verdict.certificate, verdict.trace
+    certificate, trace, claims = verdict.certificate, verdict.trace, verdict.certificate.claims
     derived = (
         "follows from the buffers"
         if verdict.bound_derived
@@ -103,8 +103,20 @@ def verdict_table(verdict: Verdict) -> RenderableType:
         ("kernel calls", f"{trace.calls:,}", "replayed in order"),
         ("bytes read", f"{trace.bytes_read:,}", "each the right byte of the right tensor"),
         ("bytes written", f"{trace.bytes_written:,}", "none over something still needed"),
+        ("MACs computed again", f"{trace.extra_macs:,.0f}", f"{claims.extra_macs:,} declared"),
         ("arena", f"{certificate.arena_bytes:,}", f"never left; {trace.reach:,} reached"),
-        ("lower bound", f"{certificate.claims.lower_bound_bytes:,}", derived),
+        ("live at once", f"{trace.live_bytes:,}", "at most, between two calls"),
+        ("lower bound", f"{claims.lower_bound_bytes:,}", derived),
+        (
+            "placement",
+            "",
+            "optimal: the lower bound is reached" if claims.placement_optimal else "not claimed to be optimal",
+        ),
+        (
+            "search",
+            "",
+            "claimed exhaustive, which a replay cannot show" if claims.search_exhaustive else "not claimed exhaustive",
+        ),
     ]
     return _facts(f"{certificate.model}: the plan holds", facts)
 
