@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from plans import GRAPHS, WAYS, program
+from planned import GRAPHS, WAYS, program
 
 from tinyc import checker
 from tinyc.checker.claims import lower_bound

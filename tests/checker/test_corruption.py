@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from corruptions import CHANGES, Mutant, mutants
 from fates import RIGHT, fates, outputs
 from graphs import samples
-from mutants import CHANGES, Mutant, mutants
-from plans import program
+from planned import program
 
 from tinyc.board import load
 from tinyc.build import Target, build

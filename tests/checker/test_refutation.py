@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from plans import program
+from planned import program
 
 from tinyc import checker
 from tinyc.errors import NotACertificate, PlanRefuted
