@@ -23,6 +23,10 @@ NO_KERNEL = (Concatenation, InputRows, Reshape)
 """Operators that become views or copies."""
 
 
+MOST_ATTEMPTS = 8
+"""How often to ask for a smaller peak where placement needs more than its bound."""
+
+
 class Mode(Enum):
     """How a step calls its kernel."""
 
@@ -125,12 +129,13 @@ def make_plan(
     if schedule != "auto" or budget is None:
         return best
     peak = budget
-    while best.arena_bytes > budget:
-        point = least_work(graph, best.steps, best.views, peak=peak)
+    for _ in range(MOST_ATTEMPTS):
+        point = least_work(graph, best.steps, best.views, peak=peak) if best.arena_bytes > budget else None
         if point is None:
-            return best
-        best = min(best, _placed(graph, best.steps, best.views, point.partition, effort), key=lambda plan: plan.arena_bytes)
-        peak = min(peak, point.peak) - 64  # a bound that placement missed by a little: ask for a little less
+            break
+        placed = _placed(graph, best.steps, best.views, point.partition, effort)
+        best = min(best, placed, key=lambda plan: plan.arena_bytes)
+        peak = point.peak - max(placed.arena_bytes - budget, 64)  # what placement missed the bound by, ask for less
     return best
 
 
