@@ -75,4 +75,14 @@ TINYC_INLINE void tinyc_mve_clamp(int8_t *values, int32_t count, int32_t least, 
 
 #endif
 
+/* The activation's clamp on `count` pixels, where it is narrower than int8. */
+TINYC_INLINE void tinyc_mve_activate(int8_t *pixels, int32_t count, int32_t channels, int32_t stride, int32_t least, int32_t most)
+{
+    if (least > INT8_MIN || most < INT8_MAX) {
+        for (; count > 0; --count, pixels += stride) {
+            tinyc_mve_clamp(pixels, channels, least, most);
+        }
+    }
+}
+
 #endif

@@ -81,15 +81,6 @@ TINYC_INLINE void tinyc_mve_singles_of(tinyc_mve_product *job, int32_t count, in
     job->count = count;
 }
 
-TINYC_INLINE void tinyc_mve_activate(int8_t *out, int32_t count, const tinyc_conv2d_s8_mve *p)
-{
-    if (p->least > INT8_MIN || p->most < INT8_MAX) {
-        for (; count > 0; --count, out += p->out_stride) {
-            tinyc_mve_clamp(out, p->out_channels, p->least, p->most);
-        }
-    }
-}
-
 /* `count` neighbouring pixels, each of which is a window. */
 TINYC_INLINE void tinyc_mve_pixels(int8_t *out, const int8_t *in, int32_t count, const tinyc_conv2d_s8_mve *p, int32_t *sums)
 {
@@ -113,7 +104,7 @@ TINYC_INLINE void tinyc_mve_pixels(int8_t *out, const int8_t *in, int32_t count,
             tinyc_mve_singles_tail(&job);
         }
     }
-    tinyc_mve_activate(out, count, p);
+    tinyc_mve_activate(out, count, p->out_channels, p->out_stride, p->least, p->most);
 }
 
 /* Windows of which no column is outside: where they lie in the rows, and where they go.  The assembly knows the offsets of the fields. */
@@ -278,7 +269,7 @@ TINYC_SHARED void tinyc_mve_windows(int8_t *out, const void *const *in, int32_t 
         tinyc_mve_singles_of(&job, 1, 0, p);
         tinyc_mve_singles(&job);
     }
-    tinyc_mve_activate(out, x1 - x0, p);
+    tinyc_mve_activate(out, x1 - x0, p->out_channels, p->out_stride, p->least, p->most);
 }
 
 TINYC_SHARED void tinyc_mve_pixels_shared(int8_t *out, const int8_t *in, int32_t count, const tinyc_conv2d_s8_mve *p, int32_t *sums)

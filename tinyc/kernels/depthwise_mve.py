@@ -1,0 +1,133 @@
+"""Depthwise convolutions on Helium: sixteen channels at a time, taps in pairs of 16-bit products."""
+
+from __future__ import annotations
+
+from math import gcd
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyc.ir import Op, Operands
+from tinyc.ir.types import DType
+from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, PaddingRows, Strides
+from tinyc.kernels.mve import STEP, Requantization, requantization, ties_of
+from tinyc.kernels.requantize import Ties
+from tinyc.ops import DepthwiseConv2D, activation_range
+from tinyc.ops.arithmetic import Integers
+
+MOST_TAPS = 64
+NINE = 9
+"""Taps for which there is a kernel of its own."""
+BLOCK_ORDER = np.array([c for first in (0, 2, 1, 3) for c in range(first, STEP, 4)])
+"""The channels of sixteen in the order of their words: 0, 4, 8, 12, 2, 6, ..., 1, 5, ..., 3, 7, ..."""
+
+
+def _taps(operands: Operands) -> Integers:
+    """[taps, channels]; a tap without weight more where their number is odd and not nine."""
+    _, rows, columns, channels = operands.input(1).shape
+    taps = operands.input(1).values.astype(np.int64).reshape(rows * columns, channels)
+    missing = len(taps) % 2 if len(taps) != NINE else 0
+    return np.pad(taps, ((0, missing), (0, 0)))
+
+
+def _requantization(op: Op, operands: Operands) -> Requantization | None:
+    assert isinstance(op, DepthwiseConv2D)
+    return requantization(op, op.activation, operands, _taps(operands).T)
+
+
+def _accepts(op: Op, operands: Operands) -> bool:
+    assert isinstance(op, DepthwiseConv2D)
+    x, weights, output = operands.input(0), operands.input(1), operands.output
+    if not x.dtype is weights.dtype is output.dtype is DType.INT8 or not weights.is_constant or op.multiplier != 1:
+        return False
+    if output.hwc[2] % 4 or len(_taps(operands)) > MOST_TAPS:
+        return False
+    return _pairs_fit(_taps(operands)) and _requantization(op, operands) is not None
+
+
+def _pairs_fit(taps: Integers) -> bool:
+    """Whether the sum of two taps' products fits 16 bits whatever the inputs."""
+    low, high = np.minimum(-128 * taps, 127 * taps), np.maximum(-128 * taps, 127 * taps)
+    even = len(taps) // 2 * 2
+    sums = low[0:even:2] + low[1:even:2], high[0:even:2] + high[1:even:2]
+    return bool((sums[0] >= -(2**15)).all() and (sums[1] < 2**15).all())
+
+
+def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, DepthwiseConv2D)
+    x, output = operands.input(0), operands.output
+    by = _requantization(op, operands)
+    assert by is not None
+    taps = _taps(operands)
+    _, rows, columns, channels = operands.input(1).shape
+    adjacent = strides.inputs[0] == strides.output == channels and op.stride[1] == 1
+    merged = _merged(channels) if adjacent else 1
+    least, most = activation_range(op.activation, output)
+    return Bound(
+        fields={
+            "stream": _stream(by, taps, copies=merged),
+            "channels": channels,
+            "merged": merged,
+            "taps": len(taps),
+            "window_rows": rows,
+            "window_columns": columns,
+            "row_dilation": op.dilation[0],
+            "column_dilation": op.dilation[1],
+            "column_stride": op.stride[1],
+            "pad_left": op.padding.left,
+            "in_columns": x.hwc[1],
+            "in_stride": strides.inputs[0],
+            "out_stride": strides.output,
+            "out_zero_point": output.zero_point,
+            "ties": int(by.ties is Ties.CORRECTED),
+            "least": least,
+            "most": most,
+            "outside": CArray(c_type="int8_t", data=np.full(channels, x.zero_point, np.int8)),
+        }
+    )
+
+
+def _merged(channels: int) -> int:
+    """Adjacent pixels whose channels together fill vectors."""
+    return STEP // gcd(STEP, channels)
+
+
+def _stream(by: Requantization, taps: Integers, *, copies: int) -> CArray:
+    """By blocks of sixteen channels: biases, weights tap by tap, multipliers, negated shifts."""
+    live = np.where(by.constant, 0, taps)
+    columns = np.concatenate([np.stack([by.biases, by.multipliers, -by.shifts]), live])
+    columns = np.tile(columns, (1, copies))
+    columns = np.pad(columns, ((0, 0), (0, -columns.shape[1] % STEP)))
+    parts: list[npt.NDArray[np.int32]] = []
+    for start in range(0, columns.shape[1], STEP):
+        block = columns[:, start : start + STEP]
+        words = block[:3, BLOCK_ORDER].astype(np.int32)
+        parts += [words[0], block[3:].astype(np.int8).reshape(-1).view("<i4"), words[1], words[2]]
+    return CArray(c_type="int32_t", data=np.concatenate(parts))
+
+
+def _cost(op: Op, operands: Operands) -> int:
+    assert isinstance(op, DepthwiseConv2D)
+    rows, columns, channels = operands.output.hwc
+    taps = len(_taps(operands))
+    ties = 8 * (ties_of(op.activation, operands) is Ties.CORRECTED)
+    block = 118 + ties if taps == NINE else 36 + ties + 24 * (taps // 2)
+    pixel = 22 if taps == NINE else 25 + 2 * taps
+    blocks = channels / STEP if op.stride[1] == 1 and _merged(channels) > 1 else -(-channels // STEP)
+    return int(rows * (100 + 20 * taps + columns * (blocks * block + pixel)))
+
+
+KERNELS: tuple[Kernel, ...] = (
+    Kernel(
+        name="depthwise_conv2d_s8__mve",
+        isa=Isa.MVE,
+        op=DepthwiseConv2D,
+        header="mve/depthwise_conv2d_s8.h",
+        struct="tinyc_depthwise_conv2d_s8_mve",
+        accepts=_accepts,
+        bind=_bind,
+        cost=_cost,
+        padding_rows=PaddingRows.ZERO_POINT,
+        stack=500,
+    ),
+)
