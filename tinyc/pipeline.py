@@ -169,7 +169,7 @@ def _require_fit(analysis: Analysis, options: Options) -> None:
         raise DoesNotFit(
             f"{name} on {board.name}: needs {program.arena_bytes:,} B of SRAM for the arena alone, {whose} {limit:,} B"
             f" ({program.arena_bytes - limit:,} B too many); the largest layer is {_largest(program)}.",
-            hint="Choose a board with more SRAM.",
+            hint=_way_out(analysis, limit),
         )
     flash = sum(constant.bytes for constant in program.constants)
     if flash > board.flash.bytes:
@@ -191,6 +191,16 @@ def _require_peak(analysis: Analysis, firmware: Firmware, result: RunResult, opt
             f" stack {stack:,}, static {static:,}), the limit is {options.ram:,} B ({over:,} B too many).",
             hint="Raise --ram.",
         )
+
+
+def _way_out(analysis: Analysis, limit: int) -> str:
+    """What to try for a model that does not fit: another schedule, the input by rows, or another board."""
+    plan = analysis.program.plan
+    least = min((point.peak for point in pareto(plan.graph, plan.steps, plan.views)), default=plan.arena_bytes)
+    if least <= limit:
+        return "Try --schedule auto."
+    by_rows = "" if analysis.input == "rows" else ", or try --input rows"
+    return f"No schedule searched needs less than {least:,} B: choose a board with more SRAM{by_rows}."
 
 
 def _largest(program: Program) -> str:
