@@ -62,7 +62,8 @@ def lifetimes(graph: Graph, steps: Sequence[Step]) -> dict[str, Lifetime]:
                 first.setdefault(view.root, index)
                 last[view.root] = index
     return {
-        root: Lifetime(root=root, bytes=kept_bytes(graph, steps, root), first=first[root], last=last[root]) for root in first
+        root: Lifetime(root=root, bytes=kept_bytes(graph, steps, root), first=first[root], last=last[root])
+        for root in first
     }
 
 
@@ -97,7 +98,10 @@ def make_region(
     inner = frozenset(
         root
         for root in written
-        if root not in pinned and alive[root].first >= start and alive[root].last < end and _rows_line_up(graph, root, chosen)
+        if root not in pinned
+        and alive[root].first >= start
+        and alive[root].last < end
+        and _rows_line_up(graph, root, chosen)
     )
     if not _streamable(graph, chosen, written):
         return None
@@ -105,7 +109,9 @@ def make_region(
     if any(_joins(step, written) for step in chosen):
         orders.append(_reads(chosen, flip=True))
     found = [_simulated(graph, chosen, alive, inner, start, end, order) for order in orders]
-    return min((region for region in found if region is not None), key=lambda r: sum(r.ring_bytes.values()), default=None)
+    return min(
+        (region for region in found if region is not None), key=lambda r: sum(r.ring_bytes.values()), default=None
+    )
 
 
 def _streamable(graph: Graph, chosen: Sequence[Step], written: set[str]) -> bool:
@@ -203,7 +209,9 @@ def _simulated(
     dying = frozenset(
         root
         for root in read - written
-        if alive[root].last < end and alive[root].bytes == graph.tensors[root].bytes and _is_simple_input(graph, chosen, root)
+        if alive[root].last < end
+        and alive[root].bytes == graph.tensors[root].bytes
+        and _is_simple_input(graph, chosen, root)
     )
     sinks = _sinks(row_steps, inner)
     walks = [
@@ -271,7 +279,10 @@ def _is_simple_input(graph: Graph, chosen: Sequence[Step], root: str) -> bool:
             tensor = step.operands.input(position)
             if not fills_simply(graph, view, tensor):
                 return False
-            if not isinstance(step.op.row_rule(step.operands, position), Window) or tensor.hwc[0] != graph.tensors[root].hwc[0]:
+            if (
+                not isinstance(step.op.row_rule(step.operands, position), Window)
+                or tensor.hwc[0] != graph.tensors[root].hwc[0]
+            ):
                 return False
     return True
 

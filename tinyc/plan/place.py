@@ -94,7 +94,9 @@ def _tick_bound(problem: Problem, tick: int) -> int:
         mine = [o for o in pairs if o.target == target]
         outside = min(_outside(o.distance, padding[o.source]) for o in mine)
         shared += min(max(sizes[target] - outside, 0), sum(sizes[o.source] for o in mine))
-    return sum(sizes.values()) - shared - max(padding.values(), default=0)  # whatever lies last needs no padding behind it
+    return (
+        sum(sizes.values()) - shared - max(padding.values(), default=0)
+    )  # whatever lies last needs no padding behind it
 
 
 def _outside(distance: Distance, padding: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -12,7 +12,7 @@ from tinyc.kernels.catalogue import select
 from tinyc.kernels.contract import Extent, Isa, Kernel
 from tinyc.ops import Concatenation, InputRows, Reshape
 from tinyc.plan.candidates import Region, kept_rows
-from tinyc.plan.place import Overlap, Placement, Problem, place
+from tinyc.plan.place import Buffer, Overlap, Placement, Problem, place
 from tinyc.plan.problem import STATE, group_ticks, make_problem, scratch_name
 from tinyc.plan.regions import Tile
 from tinyc.plan.search import Partition, layers, least_memory, least_work, patches, spare_scratch
@@ -83,7 +83,8 @@ class Plan:
     problem: Problem
     placement: Placement
     arena_bytes: int
-    live: tuple[int, ...]
+    live: tuple[tuple[Buffer, ...], ...]
+    """For each step, the buffers in use when the arena is fullest while it runs, or the region that it is in."""
 
     @property
     def kept(self) -> Mapping[str, int]:
@@ -95,8 +96,13 @@ class Plan:
         return self.placement.offsets[view.root] + view.offset
 
     def live_bytes(self, step: int) -> int:
-        """Bytes of arena that hold something of use while `step` runs, or the region that it is in."""
-        return self.live[step]
+        """Bytes of arena in use while `step` runs, or the region that it is in."""
+        return covered(self.live[step], self.placement.offsets)
+
+    @property
+    def peak(self) -> tuple[Buffer, ...]:
+        """The buffers in use when the arena is fullest."""
+        return max(self.live, key=lambda buffers: covered(buffers, self.placement.offsets), default=())
 
     @property
     def extra_macs(self) -> int:
@@ -122,7 +128,10 @@ def make_plan(
     arena is within `budget` bytes, and among equals the smallest.  Where nothing fits, the smallest found: the caller compares.
     """
     steps, views = make_steps(graph, isas=isas)
-    plans = [_placed(graph, steps, views, partition, effort) for partition in _partitions(graph, steps, views, schedule, budget)]
+    plans = [
+        _placed(graph, steps, views, partition, effort)
+        for partition in _partitions(graph, steps, views, schedule, budget)
+    ]
     best = min(plans, key=lambda plan: plan.arena_bytes)
     if schedule in ("auto", "stream"):
         best = min(best, _with_less_scratch(graph, isas, best, effort), key=lambda plan: plan.arena_bytes)
@@ -198,18 +207,28 @@ def _placed(
         problem=problem,
         placement=placement,
         arena_bytes=_arena_bytes(steps, placement),
-        live=_live(partition, problem),
+        live=_live(partition, problem, placement),
     )
 
 
-def _live(partition: Partition, problem: Problem) -> tuple[int, ...]:
-    """For each step, the most bytes of arena that hold something of use while its group runs."""
-    live: list[int] = []
+def _live(partition: Partition, problem: Problem, placement: Placement) -> tuple[tuple[Buffer, ...], ...]:
+    """For each step, the buffers that hold something of use when its group fills most of the arena."""
+    live: list[tuple[Buffer, ...]] = []
     for part, start, end in group_ticks(partition):
         ticks = {start, *(b.first for b in problem.buffers if start <= b.first < end)}
-        most = max(sum(b.bytes for b in problem.buffers if b.first <= tick <= b.last) for tick in ticks)
-        live += [most] * (part.end - part.start if isinstance(part, Region) else 1)
+        sets = [tuple(b for b in problem.buffers if b.first <= tick <= b.last) for tick in sorted(ticks)]
+        fullest = max(sets, key=lambda buffers: covered(buffers, placement.offsets))
+        live += [fullest] * (part.end - part.start if isinstance(part, Region) else 1)
     return tuple(live)
+
+
+def covered(buffers: Sequence[Buffer], offsets: Mapping[str, int]) -> int:
+    """The bytes of arena that these buffers take together; what lies one over the other counts once."""
+    total = reach = 0
+    for start, end in sorted((offsets[b.name], offsets[b.name] + b.bytes) for b in buffers):
+        total += max(end - max(start, reach), 0)
+        reach = max(reach, end)
+    return total
 
 
 def layer_by_layer_bytes(graph: Graph) -> int:
@@ -339,9 +358,7 @@ def _reshape_steps(
     return [_step(operation, copy, pair, select(copy, pair, isas), views, views[target.name])]
 
 
-def _group(
-    steps: tuple[Step, ...], number: int, part: Region | int, problem: Problem, placement: Placement
-) -> Group:
+def _group(steps: tuple[Step, ...], number: int, part: Region | int, problem: Problem, placement: Placement) -> Group:
     """The group with its mode and direction, now that placement has decided what overlaps."""
     direction = Direction.DESCENDING if number in placement.descending else Direction.ASCENDING
     scratch = scratch_name(number)
@@ -364,7 +381,9 @@ def _group(
     if step.kernel.extent is Extent.WHOLE:
         return Group(steps=(part,), mode=Mode.WHOLE, scratch=scratch_used)
     bytewise = step.kernel.in_place and direction is Direction.ASCENDING
-    touching = not bytewise and any(_touch(overlap, problem, placement) for overlap in problem.overlaps if overlap.group == number)
+    touching = not bytewise and any(
+        _touch(overlap, problem, placement) for overlap in problem.overlaps if overlap.group == number
+    )
     if not touching and step.kernel.extent is Extent.LONG_ROW and _is_long(step):
         return Group(steps=(part,), mode=Mode.LONG_ROW, scratch=scratch_used)
     return Group(steps=(part,), direction=direction, scratch=scratch_used)

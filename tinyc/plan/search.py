@@ -201,7 +201,9 @@ class _Search:
             return None
         if cost <= peak:
             return cost, self.group(start, end)
-        fitting = [self.tiled_region(start, end, grid) for grid in grids] if self._tiles_could_fit(start, end, peak) else []
+        fitting = (
+            [self.tiled_region(start, end, grid) for grid in grids] if self._tiles_could_fit(start, end, peak) else []
+        )
         found = [(cost, region) for cost, region in filter(None, fitting) if cost <= peak]
         return min(found, key=lambda option: option[1].extra_macs, default=(cost, start))
 

@@ -68,6 +68,10 @@ def _analysis(analysis: Analysis) -> Document:
             "placement_optimal": placement.optimal,
             "search_exhaustive": False,
             "layers_arena_bytes": layer_by_layer_bytes(program.plan.graph),
+            "peak": [
+                {"buffer": buffer.name, "offset": program.plan.placement.offsets[buffer.name], "bytes": buffer.bytes}
+                for buffer in program.plan.peak
+            ],
         },
         "schedule": {
             "mode": _mode(program),

@@ -26,6 +26,7 @@ from tinyc.report.report import Analysis, Report
 
 PLAIN_WIDTH = 140
 SHOWN_PREDICTIONS = 20
+BAR_WIDTH = 20
 NEEDED_TO_DEPLOY = (ARM_GCC.name, QEMU_ARM.name)
 WITNESS = "tflite-runtime"
 Fact = tuple[str, str, str]
@@ -66,6 +67,7 @@ def analysis_tables(analysis: Analysis) -> tuple[RenderableType, ...]:
         ),
         *_pareto(document),
         _layers(analysis.program, None, 0),
+        _peak(analysis.program),
         _room(analysis),
     )
 
@@ -277,7 +279,7 @@ def _check(report: Report) -> Iterable[Fact]:
 def _layers(program: Program, counts: Sequence[int] | None, total: int) -> RenderableType:
     """One line a layer: `live` bytes of arena while it runs; with counts, their share of `total` and how many per MAC."""
     columns = ("MACs", *(() if counts is None else ("instructions", "share", "i/MAC")), "live")
-    table = _table("layer", "op", "output", "kernel", right=columns, after=("tensor",))
+    table = _table("layer", "op", "output", "kernel", right=columns, after=("", "tensor"))
     for layer in program.layers:
         shape = "x".join(map(str, layer.tensor.shape))
         cells = [f"{layer.macs:,}" if layer.macs else "-"]
@@ -286,20 +288,47 @@ def _layers(program: Program, counts: Sequence[int] | None, total: int) -> Rende
             per_mac = f"{count / layer.macs:.2f}" if layer.macs else "-"
             cells += [f"{count:,}", f"{count / max(total, 1):.1%}", per_mac]
         live, name = f"{layer.arena_live_bytes:,}", _short(layer.tensor.name)
-        table.add_row(f"{layer.index}", layer.op, shape, layer.kernel.name, *cells, live, name)
+        bar = _bar(layer.arena_live_bytes, program.arena_bytes)
+        table.add_row(f"{layer.index}", layer.op, shape, layer.kernel.name, *cells, live, bar, name)
+    return Group(table, Text(""))
+
+
+def _bar(part: int, whole: int) -> str:
+    """`part` of `whole` as a bar; something is always seen of what is not zero."""
+    return "#" * max(round(BAR_WIDTH * part / max(whole, 1)), 1 if part else 0)
+
+
+def _peak(program: Program) -> RenderableType:
+    """What the arena holds when it is fullest, the largest first; an output that is written over its input shows at the same place."""
+    table = _table(right=("bytes", "from", "to"), after=("held at the peak",))
+    for buffer in sorted(program.plan.peak, key=lambda each: -each.bytes):
+        offset = program.plan.placement.offsets[buffer.name]
+        name = "scratch" if buffer.name.startswith(":scratch") else _short(buffer.name)
+        table.add_row(f"{buffer.bytes:,}", f"{offset:,}", f"{offset + buffer.bytes:,}", name)
     return Group(table, Text(""))
 
 
 def _room(analysis: Analysis) -> RenderableType:
-    """Which boards have SRAM for the arena and flash for the weights."""
+    """Which boards have SRAM for the arena and flash for the weights, and what work it takes where this arena is too large."""
     table = _table("board", right=("SRAM left", "flash left"), after=("",))
-    arena, weights = analysis.program.arena_bytes, weights_bytes(analysis)
+    macs = max(analysis.model.graph.macs(), 1)
     for name in board_catalogue.names():
         board = board_catalogue.load(name)
         if board.is_host:
             continue
-        sram, flash = board.bank("arena").bytes - arena, board.flash.bytes - weights
-        table.add_row(board.name, f"{sram:,}", f"{flash:,}", "fits" if min(sram, flash) >= 0 else "does not fit")
+        sram, flash = board.bank("arena").bytes, board.flash.bytes - weights_bytes(analysis)
+        ways = [(extra, size) for size, extra in analysis.pareto if size <= sram]
+        extra, arena = (
+            (0, analysis.program.arena_bytes) if analysis.program.arena_bytes <= sram else min(ways, default=(0, 0))
+        )
+        verdict = (
+            "does not fit"
+            if flash < 0 or not arena
+            else f"fits; {extra / macs:.1%} of the work done twice"
+            if extra
+            else "fits"
+        )
+        table.add_row(board.name, f"{sram - (arena or analysis.program.arena_bytes):,}", f"{flash:,}", verdict)
     return Group(table, Text(""))
 
 
