@@ -273,7 +273,9 @@ class Drawing:
         op = Mean(axes=self.one_of(*axes), keep_dims=not self.chance(3))
         return self.apply(op, source, like=self.quantized_like(source))
 
-    def pad(self, source: str) -> str:
+    def pad(self, source: str) -> str | None:
+        if len(self.shape(source)) == 1:
+            return None
         pairs = [(self.integer(0, 2), self.integer(0, 2)) for _ in range(len(self.shape(source)) - 1)]
         if not self.chance(3):
             pairs[-1] = (0, 0)

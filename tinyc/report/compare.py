@@ -48,8 +48,8 @@ def _constant(tensor: Tensor, edge: str) -> Array:
 
 
 @dataclass(slots=True)
-class _Tally:
-    """The count of a comparison so far."""
+class Tally:
+    """The count of a comparison so far; `first` describes the first thing that differed."""
 
     values: int = 0
     mismatches: int = 0
@@ -82,14 +82,12 @@ def check(
 
     `original` is the graph as imported.  `samples` are stored values of the program's inputs.
     """
-    tally = _Tally()
+    tally = Tally()
     graph = program.plan.graph
     for number, sample in enumerate(samples):
         values = evaluate(graph, dict(zip(graph.inputs, sample, strict=True)))
-        for port, found in zip(program.outputs, result.outputs[number], strict=True):
-            tally.compare(f"sample {number}: output {port.name}", found, values[port.name])
-        if result.row_crcs is not None:
-            _compare_rows(tally, program, values, result.row_crcs[number], number)
+        rows = None if result.row_crcs is None else result.row_crcs[number]
+        compare_run(tally, program, values, result.outputs[number], rows, number)
         _compare_original(tally, original, graph, sample, values, witness, number)
     return Check(
         oracle=ORACLE,
@@ -105,8 +103,23 @@ def check(
     )
 
 
+def compare_run(
+    tally: Tally,
+    program: Program,
+    values: Mapping[str, Array],
+    outputs: Sequence[Array],
+    rows: Sequence[tuple[int, int]] | None,
+    number: int,
+) -> None:
+    """What the target computed on sample `number`, every output value and the CRC of every row, against numpy's `values`."""
+    for port, found in zip(program.outputs, outputs, strict=True):
+        tally.compare(f"sample {number}: output {port.name}", found, values[port.name])
+    if rows is not None:
+        _compare_rows(tally, program, values, rows, number)
+
+
 def _compare_rows(
-    tally: _Tally, program: Program, values: Mapping[str, Array], found: Sequence[tuple[int, int]], number: int
+    tally: Tally, program: Program, values: Mapping[str, Array], found: Sequence[tuple[int, int]], number: int
 ) -> None:
     expected = list(expected_rows(program, values))
     tally.rows += len(expected)
@@ -143,7 +156,7 @@ def _written(program: Program, layer: Layer, values: Mapping[str, Array]) -> Arr
 
 
 def _compare_original(
-    tally: _Tally,
+    tally: Tally,
     original: Graph,
     graph: Graph,
     sample: Sample,
