@@ -67,7 +67,7 @@ def _analysis(analysis: Analysis) -> Document:
             "lower_bound_bytes": placement.lower_bound,
             "placement_optimal": placement.optimal,
             "search_exhaustive": False,
-            "layers_arena_bytes": layer_by_layer_bytes(program.plan.graph),
+            "layers_arena_bytes": layer_by_layer_bytes(model.graph),
             "peak": [
                 {"buffer": buffer.name, "offset": program.plan.placement.offsets[buffer.name], "bytes": buffer.bytes}
                 for buffer in program.plan.peak
