@@ -2,7 +2,7 @@
 
 Frames come from `-fstack-usage`; functions that the compiler did not frame (assembly, the C library) are read from their own instructions.
 The model's code has no recursion, and a pointer only ever chooses among the kernels' inner blocks (`tinyc_..._blocks_...`), which call
-nothing; both are verified here, because the bound rests on them.
+nothing through a pointer; both are verified here, because the bound rests on them.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _depth(name: str, functions: Mapping[str, _Function], frames: Mapping[str, i
     calls = set(function.calls)
     if function.indirect:
         calls |= {other for other in functions if INNER_BLOCK.match(other)}
-        if any(functions[block].calls or functions[block].indirect for block in calls - function.calls):
+        if any(functions[block].indirect for block in calls - function.calls):
             raise ValueError(f"{name} calls through a pointer ({function.indirect}) what calls on")
     frame = max(frames.get(CLONE_NUMBER.sub("", name), 0), function.bytes)
     below = [_depth(callee, functions, frames, path=(*path, name)) for callee in sorted(calls)]

@@ -23,6 +23,11 @@ def _is_pointwise(op: Op, operands: Operands) -> bool:
     return operands.input(1).shape[1:3] == (1, 1) and op.stride == (1, 1) and not any(op.padding)
 
 
+def _is_strided_pointwise(op: Op, operands: Operands) -> bool:
+    assert isinstance(op, Conv2D)
+    return operands.input(1).shape[1:3] == (1, 1) and not any(op.padding)
+
+
 def _is_pixelwise(op: Op, operands: Operands) -> bool:
     return op.row_rule(operands, 0) is not ALL_ROWS
 
@@ -43,6 +48,10 @@ def _accepts(op: Op, operands: Operands) -> bool:
 
 def _accepts_pointwise(op: Op, operands: Operands) -> bool:
     return _is_pointwise(op, operands) and _accepts(op, operands)
+
+
+def _accepts_strided_pointwise(op: Op, operands: Operands) -> bool:
+    return _is_strided_pointwise(op, operands) and _accepts(op, operands)
 
 
 def _accepts_pixels(op: Op, operands: Operands) -> bool:
@@ -107,6 +116,12 @@ def _bind_window(op: Op, operands: Operands, strides: Strides) -> Bound:
     )
 
 
+def _bind_strided(op: Op, operands: Operands, strides: Strides) -> Bound:
+    """A pointwise convolution that leaves out columns: its pixels are farther apart."""
+    assert isinstance(op, Conv2D)
+    return _bind(op, operands, Strides(inputs=(op.stride[1] * strides.inputs[0],), output=strides.output))
+
+
 def _bind_whole(op: Op, operands: Operands, strides: Strides) -> Bound:
     channels, depth = operands.input(1).shape
     return _bind(op, operands, Strides(inputs=(depth,), output=channels))
@@ -137,20 +152,32 @@ def _scratch_window(op: Op, operands: Operands) -> int:
 
 # Costs
 
+RESIDENT = 3
+"""Steps of a pixel that stay in registers."""
+
 
 def _pair_cost(channels: int, depth: int, ties: Ties, *, tail: bool) -> int:
     threes, twos = threes_and_twos(channels)
     steps = _steps(depth)
-    three = 8 + 12 * steps if tail else 9 + 11 * steps + (steps + 3) // 4
+    if steps <= RESIDENT:
+        three, two = 5 + 9 * steps, 5 + 6 * steps
+    elif tail:
+        three, two = 8 + 12 * steps, 7 + 9 * steps
+    else:
+        three, two = 9 + 11 * steps + (steps + 3) // 4, 9 + 9 * steps
     finished = _steps(2 * channels) if _joins(channels) else 2 * _steps(channels)
-    return threes * three + twos * (9 + 9 * steps) + finished * (30 + 8 * (ties is Ties.CORRECTED)) + 50
+    return threes * three + twos * two + finished * _finish_cost(ties) + 50
 
 
 def _single_cost(channels: int, depth: int, ties: Ties, *, tail: bool) -> int:
     threes, twos = threes_and_twos(channels)
     steps = _steps(depth)
     three = 6 + 8 * steps if tail else 7 + 7 * steps + (steps + 3) // 4
-    return threes * three + twos * (7 + 6 * steps) + _steps(channels) * (30 + 8 * (ties is Ties.CORRECTED)) + 60
+    return threes * three + twos * (7 + 6 * steps) + _steps(channels) * _finish_cost(ties) + 60
+
+
+def _finish_cost(ties: Ties) -> int:
+    return 38 if ties is Ties.CORRECTED else 30
 
 
 def _row_cost(op: Op, operands: Operands, pixels: int, *, tail: bool) -> int:
@@ -158,7 +185,7 @@ def _row_cost(op: Op, operands: Operands, pixels: int, *, tail: bool) -> int:
     ties = ties_of(op.activation, operands)
     channels, depth = _matrix(operands).shape
     pairs = pixels // 2 * _pair_cost(channels, depth, ties, tail=tail)
-    return pairs + pixels % 2 * _single_cost(channels, depth, ties, tail=tail) + 50
+    return pairs + pixels % 2 * _single_cost(channels, depth, ties, tail=tail) + 100
 
 
 def _cost(op: Op, operands: Operands) -> int:
@@ -166,11 +193,28 @@ def _cost(op: Op, operands: Operands) -> int:
     return _row_cost(op, operands, operands.output.elements // channels, tail=depth % STEP != 0)
 
 
+def _cost_strided(op: Op, operands: Operands) -> int:
+    rows, columns, _ = operands.output.hwc
+    return rows * _row_cost(op, operands, columns, tail=operands.input(1).shape[3] % STEP != 0)
+
+
 def _cost_window(op: Op, operands: Operands) -> int:
+    assert isinstance(op, Conv2D)
     _, kernel_rows, kernel_columns, depth = operands.input(1).shape
     rows, columns, _ = operands.output.hwc
-    window = 30 + kernel_rows * (10 + 3 * _steps(kernel_columns * depth))
-    return rows * (_row_cost(op, operands, columns, tail=False) + columns * window)
+    steps = _steps(kernel_columns * depth)
+    gathered = 10 + kernel_rows * (6 if steps == 1 else 6 + 3 * steps)
+    border = sum(_is_border(op, operands, column) for column in range(columns))
+    built = 60 + kernel_rows * (12 + 3 * steps) + 3 * _steps(kernel_rows * kernel_columns * depth)
+    windows = (columns - border) * gathered + border * built
+    return rows * (_row_cost(op, operands, columns, tail=False) + windows)
+
+
+def _is_border(op: Conv2D, operands: Operands, column: int) -> bool:
+    """Whether the window of an output column crosses the left or right border."""
+    left = column * op.stride[1] - op.padding.left
+    reach = (operands.input(1).shape[2] - 1) * op.dilation[1]
+    return left < 0 or left + reach >= operands.input(0).hwc[1]
 
 
 KERNELS: tuple[Kernel, ...] = (
@@ -185,7 +229,19 @@ KERNELS: tuple[Kernel, ...] = (
         cost=_cost_window,
         padding_rows=PaddingRows.ZERO_POINT,
         scratch=_scratch_window,
-        stack=200,
+        stack=250,
+    ),
+    Kernel(
+        name="pointwise_s8__mve",
+        isa=Isa.MVE,
+        op=Conv2D,
+        header="mve/conv2d_s8.h",
+        struct="tinyc_conv2d_s8_mve",
+        accepts=_accepts_strided_pointwise,
+        bind=_bind_strided,
+        cost=_cost_strided,
+        scratch=_scratch,
+        stack=250,
     ),
     *(
         Kernel(
@@ -199,7 +255,7 @@ KERNELS: tuple[Kernel, ...] = (
             cost=_cost,
             extent=Extent.LONG_ROW,
             scratch=_scratch,
-            stack=200,
+            stack=250,
         )
         for op, accepts in ((Conv2D, _accepts_pointwise), (FullyConnected, _accepts_pixels))
     ),
@@ -216,6 +272,6 @@ KERNELS: tuple[Kernel, ...] = (
         strided_input=False,
         strided_output=False,
         scratch=_scratch,
-        stack=200,
+        stack=250,
     ),
 )

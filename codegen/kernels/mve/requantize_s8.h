@@ -25,9 +25,7 @@ typedef struct {
 
 #if TINYC_HAS_MVE
 
-/* Called from assembly with the fields in r0 r1 r2 r3 r5 r6; uses r4 and q0 to q4. */
-typedef void tinyc_mve_requantize(void);
-
+/* The functions are called from assembly with the fields in r0 r1 r2 r3 r5 r6; they use r4 and q0 to q4. */
 #define TINYC_MVE_SUMS                                                                                                         \
     "vld40.32 {q0, q1, q2, q3}, [r1]\n"                                                                                        \
     "vld41.32 {q0, q1, q2, q3}, [r1]\n"                                                                                        \
@@ -87,8 +85,6 @@ TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_blocks_ties, TINYC_MVE_TIES)
 TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_blocks_relu, TINYC_MVE_RELU)
 
 #else
-
-typedef void tinyc_mve_requantize(const tinyc_mve_requantization *job);
 
 /* (2 * a * b + 2^31) >> 32. */
 TINYC_INLINE int32_t tinyc_vqrdmulh(int32_t a, int32_t b)
