@@ -29,7 +29,7 @@ class Lives:
         """The values are read."""
         if not ids.size or ids[-1] >= self.born.size:
             return
-        if ids[-1] - ids[0] == ids.size - 1:
+        if ids[-1] - ids[0] == ids.size - 1 and (np.diff(ids) == 1).all():
             self.died[ids[0] : ids[-1] + 1] = call
         else:
             self.died[ids] = call
