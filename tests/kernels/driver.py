@@ -87,7 +87,7 @@ def run_cases(cases: Sequence[Case], *, target: str = "host", flags: Sequence[st
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "cases.c").write_text(program(cases))
-        _build_and_run(folder, target, flags)
+        build_and_run(folder, target, flags)
         raw = (folder / "results.bin").read_bytes()
     return list(_results(cases, raw, NS_A_TICK[target]))
 
@@ -113,7 +113,8 @@ def program(cases: Sequence[Case]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _build_and_run(folder: Path, target: str, flags: Sequence[str]) -> None:
+def build_and_run(folder: Path, target: str, flags: Sequence[str] = ()) -> None:
+    """Compile `folder`/cases.c for `target` and run it there."""
     common = (*WARNINGS, f"-I{KERNEL_SOURCES}", f"-I{HERE}", *flags, "cases.c")
     if target == "host":
         _call((*HOST, *(flag for flag in common if flag != "-std=c99"), "-o", "cases"), folder)

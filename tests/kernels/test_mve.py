@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
-from driver import Case, has_tools, run_cases
+from driver import Case, build_and_run, has_tools, run_cases
 from layers import Layer, Layers
 
 from tinyc.kernels import conv2d_mve
@@ -111,3 +112,34 @@ def test_convolutions_and_dense_layers(kernel: Kernel, target: str) -> None:
     results = run_cases([case for case, _ in cases], target=target)
     for index, ((_, layer), result) in enumerate(zip(cases, results, strict=True)):
         np.testing.assert_array_equal(result.output, layer.expected(), err_msg=f"{index}: {layer.op} {layer.operands}")
+
+
+@pytest.mark.parametrize("target", ("host", "an547"))
+def test_running_sums(target: str, tmp_path: Path) -> None:
+    """Row after row onto the same sums, the first without any before it; rows of the most pixels, of one value."""
+    if not has_tools(target):
+        pytest.skip(f"no tools for {target}")
+    random = np.random.default_rng(7)
+    shapes = ((3, 5, 16, 16), (2, 255, 8, 9), (4, 1, 24, 30))
+    data = [random.integers(-128, 128, (rows, columns, stride)).astype(np.int8) for rows, columns, _, stride in shapes]
+    data[1][:] = -128
+    lines = ['#include "mve/running_sum_s8.h"', '#include "runner.c"', "int main(void)", "{", "results_open();"]
+    for index, ((rows, columns, channels, stride), values) in enumerate(zip(shapes, data, strict=True)):
+        lines += [
+            f"static const int8_t data{index}[] = {{{', '.join(map(str, values.reshape(-1).tolist()))}}};",
+            f"static const tinyc_running_sum_s8 p{index} = {{{columns}, {channels}, {stride}}};",
+            f"static int32_t sums{index}[{channels}];",
+            f"for (int row = 0; row < {rows}; ++row) {{",
+            f"const void *in[2] = {{data{index} + row * {columns * stride}, row == 0 ? NULL : sums{index}}};",
+            f"running_sum_s8__mve(sums{index}, in, 0, 1, &p{index});",
+            "}",
+            f"results_write(sums{index}, sizeof sums{index});",
+        ]
+    (tmp_path / "cases.c").write_text("\n".join([*lines, "results_close();", "return 0;", "}", ""]))
+    build_and_run(tmp_path, target)
+    expected = [
+        values.sum(axis=(0, 1), dtype=np.int32)[:channels]
+        for (_, _, channels, _), values in zip(shapes, data, strict=True)
+    ]
+    found = np.fromfile(tmp_path / "results.bin", np.int32)
+    np.testing.assert_array_equal(found, np.concatenate(expected))
