@@ -21,6 +21,8 @@ from tinyc.errors import UsageError
 
 M4, M7, M55 = "mps2_an386", "stm32f746", "mps3_an547"
 BOARDS = (M4, M7, M55)
+PROFILED = (M4, M55)
+"""Where the layers are counted too, by default settings; Cortex-M7 runs the kernels of Cortex-M4."""
 CATALOGUE = "catalog.json"
 Job = ModelJob | LayerJob
 Measured = Outcome | LayerResult
@@ -85,7 +87,7 @@ def _jobs(
         if not path.exists():
             raise UsageError(f"{folder} has no {path.name}.", hint="Say --models DIR, or --only NAME.")
         for setting in settings(boards):
-            yield ModelJob(path=path, setting=setting, profile=setting == Setting(board=M4), macs=macs)
+            yield ModelJob(path=path, setting=setting, profile=setting.key in PROFILED, macs=macs)
     if M4 not in boards:
         return
     for index, layer in enumerate(LAYERS):

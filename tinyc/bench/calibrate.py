@@ -31,6 +31,11 @@ class Fit:
         return abs(self.predicted - self.counted) > tolerance * self.counted
 
 
+def boards(layers: Sequence[LayerCount]) -> tuple[str, ...]:
+    """Where layers were counted."""
+    return tuple(dict.fromkeys(layer.board for layer in layers))
+
+
 def by_kernel(layers: Sequence[LayerCount]) -> tuple[Fit, ...]:
     """All layers of each kernel together, most instructions first."""
     names = {layer.kernel for layer in layers}
@@ -38,14 +43,14 @@ def by_kernel(layers: Sequence[LayerCount]) -> tuple[Fit, ...]:
     return tuple(sorted(fits, key=lambda fit: -fit.counted))
 
 
-def by_model(layers: Sequence[LayerCount], results: Results, *, key: str) -> tuple[Fit, ...]:
-    """Each model: the sum of its layers' predictions, and what one inference took in the run `key`, schedule included."""
-    return tuple(_models(layers, results, key))
+def by_model(layers: Sequence[LayerCount], results: Results, *, board: str) -> tuple[Fit, ...]:
+    """Each model: the sum of its layers' predictions, and what one inference took on `board`, schedule included."""
+    return tuple(_models(layers, results, board))
 
 
-def _models(layers: Sequence[LayerCount], results: Results, key: str) -> Iterator[Fit]:
+def _models(layers: Sequence[LayerCount], results: Results, board: str) -> Iterator[Fit]:
     for name, model in sorted(results.models.items()):
-        own, counts = [layer for layer in layers if layer.model == name], model.counts(key)
+        own, counts = [layer for layer in layers if layer.model == name], model.counts(board)
         if own and counts is not None:
             predicted = sum(layer.predicted for layer in own)
             yield Fit(name=name, layers=len(own), predicted=predicted, counted=counts.instructions)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyc.bench.bench import M4, M7, M55
 from tinyc.bench.measure import Setting
-from tinyc.bench.peers import Figures, Peers
-from tinyc.bench.results import ModelResult, Results
+from tinyc.bench.peers import Figures, PeerModel, Peers
+from tinyc.bench.peers import Goals as Common
+from tinyc.bench.results import Counts, ModelResult, Results
 
 CORES = {"m4": M4, "m7": M7, "m55": M55}
 TITLES = {"m4": "M4", "m7": "M7", "m55": "M55"}
@@ -61,56 +62,58 @@ def _mean(pairs: Iterable[tuple[int | None, int | None]]) -> tuple[float | None,
 
 def _arena(model: ModelResult | None) -> int | None:
     counts = None if model is None else model.counts(WHOLE)
-    return None if counts is None else counts.arena_bytes
+    return of(counts, "arena_bytes")
 
 
 def _model_goals(results: Results, peers: Peers) -> Iterator[Goal]:
-    for name, model in results.models.items():
-        if name in peers.models:
-            peer = peers.models[name]
-            yield from _memory_goals(name, model, peer.target, peer.tflm, peers)
-            yield from _work_goals(name, model, peer.target, peers)
+    for name, peer in peers.models.items():
+        model = results.models.get(name)
+        if model is None:
+            continue
+        for core, board in CORES.items():
+            if board in model.runs:
+                for goal in _core_goals(model.counts(board), core, peer, peers.goals):
+                    yield replace(goal, what=f"{name} on {TITLES[core]}: {goal.what}")
+        for goal in _choice_goals(model, peer.target, peers.goals):
+            yield replace(goal, what=f"{name}: {goal.what}")
 
 
-def _memory_goals(name: str, model: ModelResult, target: Figures, tflm: Figures, peers: Peers) -> Iterator[Goal]:
-    counts, rows = model.counts(WHOLE), model.counts(ROWS)
-    if WHOLE in model.runs:
-        found = None if counts is None else counts.arena_bytes
-        theirs = tflm.arena or tflm.arena_64bit
-        if theirs is not None:
-            yield Goal(what=f"{name}: arena, TFLM's", found=found, limit=theirs)
-        if target.arena is not None:
-            yield Goal(what=f"{name}: arena", found=found, limit=target.arena)
-            yield Goal(
-                what=f"{name}: stack", found=None if counts is None else counts.stack_bytes, limit=peers.goals.stack
-            )
-            yield Goal(what=f"{name}: static data", found=None if counts is None else counts.static_bytes, limit=0)
+def _core_goals(counts: Counts | None, core: str, peer: PeerModel, common: Common) -> Iterator[Goal]:
+    target, theirs = peer.target, peer.tflm.arena or peer.tflm.arena_64bit
+    instructions = getattr(target, core)
+    if instructions is not None:
+        yield Goal(what="instructions", found=of(counts, "instructions"), limit=instructions)
+    if target.arena is not None:
+        yield Goal(what="arena", found=of(counts, "arena_bytes"), limit=target.arena)
+        yield Goal(what="stack", found=of(counts, "stack_bytes"), limit=common.stack)
+        yield Goal(what="static data", found=of(counts, "static_bytes"), limit=0)
+    elif theirs is not None:
+        yield Goal(what="arena, against TFLM's", found=of(counts, "arena_bytes"), limit=theirs)
+    if target.code is not None:
+        yield Goal(what="code", found=of(counts, "code_bytes"), limit=target.code)
+
+
+def _choice_goals(model: ModelResult, target: Figures, common: Common) -> Iterator[Goal]:
+    """Weights, input by rows and streaming, all on Cortex-M4."""
     if target.rows_arena is not None and ROWS in model.runs:
-        found = None if rows is None else rows.arena_bytes
-        yield Goal(what=f"{name}: arena, input by rows", found=found, limit=target.rows_arena)
-
-
-def _work_goals(name: str, model: ModelResult, target: Figures, peers: Peers) -> Iterator[Goal]:
-    for core, board in CORES.items():
-        limit = getattr(target, core)
-        if limit is not None and board in model.runs:
-            counts = model.counts(board)
-            found = None if counts is None else counts.instructions
-            yield Goal(what=f"{name}: instructions on {TITLES[core]}", found=found, limit=limit)
-    counts, lean, plain = model.counts(WHOLE), model.counts(SIZE), model.counts(LAYERS)
-    if target.code is None or counts is None:
+        yield Goal(what="arena, input by rows", found=of(model.counts(ROWS), "arena_bytes"), limit=target.rows_arena)
+    if target.code is None:
         return
-    yield Goal(what=f"{name}: code", found=counts.code_bytes, limit=target.code)
+    ours, lean, plain = model.counts(WHOLE), model.counts(SIZE), model.counts(LAYERS)
     weights = model.model_weights_bytes
-    yield Goal(
-        what=f"{name}: weights over the model's", found=counts.weights_bytes / weights, limit=peers.goals.weights_speed
-    )
+    if ours is not None:
+        yield Goal(what="weights over the model's", found=ours.weights_bytes / weights, limit=common.weights_speed)
     if lean is not None:
-        what = f"{name}: weights over the model's, --optimize size"
-        yield Goal(what=what, found=lean.weights_bytes / weights, limit=peers.goals.weights_size)
-    if plain is not None:
-        what = f"{name}: instructions over layer by layer"
-        yield Goal(what=what, found=counts.instructions / plain.instructions, limit=peers.goals.streaming)
+        what = "weights over the model's, --optimize size"
+        yield Goal(what=what, found=lean.weights_bytes / weights, limit=common.weights_size)
+    if ours is not None and plain is not None:
+        what = "instructions over layer by layer"
+        yield Goal(what=what, found=ours.instructions / plain.instructions, limit=common.streaming)
+
+
+def of(counts: Counts | None, name: str) -> int | None:
+    """One of the counts, None where there are none."""
+    return None if counts is None else int(getattr(counts, name))
 
 
 def _layer_goals(results: Results, peers: Peers) -> Iterator[Goal]:
@@ -130,3 +133,5 @@ def _mean_goals(results: Results, peers: Peers) -> Iterator[Goal]:
     if results.arenas:
         found, count = ratio_64bit(results)
         yield Goal(what=f"TFLM's arena over ours, {count} models, 64-bit", found=found, limit=limit, at_least=True)
+        above = sum((each.arena_bytes or 0) > each.tflm_arena_bytes for each in results.arenas.values())
+        yield Goal(what="models above TFLM's arena, 64-bit", found=above, limit=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,8 @@ class LayerJob:
 
 
 def _refused(reason: str) -> Outcome:
-    return Outcome(verdict=textwrap.shorten(reason, VERDICT_LENGTH, placeholder=" ..."))
+    """An outcome without figures; the reason without the folders of this very run, so that a record stays the same."""
+    return Outcome(verdict=textwrap.shorten(re.sub(r"/\S*/", "", reason), VERDICT_LENGTH, placeholder=" ..."))
 
 
 def _outcome(report: Report) -> Outcome:
@@ -139,6 +141,7 @@ def _layer_counts(report: Report) -> tuple[LayerCount, ...]:
     return tuple(
         LayerCount(
             model=report.analysis.model.path.stem,
+            board=report.firmware.board.name,
             index=layer.index,
             kernel=layer.kernel.name,
             macs=layer.macs,

@@ -30,6 +30,7 @@ class LayerCount:
     """Instructions of one layer of a model, predicted by the catalogue and counted by the emulator."""
 
     model: str
+    board: str
     index: int
     kernel: str
     macs: int

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tinyc.bench.calibrate import LAYER_TOLERANCE, MODEL_TOLERANCE, SHARE, Fit, by_kernel, by_model, layers_off
-from tinyc.bench.goals import CORES, LAYERS, ROWS, SIZE, TITLES, WHOLE, Goal, goals, ratio_32bit, ratio_64bit
+from tinyc.bench.calibrate import LAYER_TOLERANCE, MODEL_TOLERANCE, SHARE, Fit, boards, by_kernel, by_model, layers_off
+from tinyc.bench.goals import CORES, LAYERS, ROWS, SIZE, TITLES, WHOLE, Goal, goals, of, ratio_32bit, ratio_64bit
 from tinyc.bench.peers import Peers
-from tinyc.bench.results import IMPOSSIBLE, Counts, LayerCount, ModelResult, Results
+from tinyc.bench.results import IMPOSSIBLE, LayerCount, ModelResult, Results
+from tinyc.report.tables import PLAIN_WIDTH
 
 NONE = "-"
 
@@ -25,7 +27,7 @@ def bench_tables(results: Results, peers: Peers) -> tuple[RenderableType, ...]:
         *_choices(results, peers),
         *_single_layers(results, peers),
         *_means(results, peers),
-        *_unequal(results),
+        *_unequal(results, peers),
         *_goals(goals(results, peers)),
     )
 
@@ -36,18 +38,26 @@ def change_tables(worse: Sequence[str], better: Sequence[str]) -> tuple[Renderab
 
 
 def calibration_tables(layers: Sequence[LayerCount], results: Results) -> tuple[RenderableType, ...]:
-    """Predicted and counted by kernel and by model, and the single layers that are off."""
+    """For each board, predicted and counted by kernel and by model, and the single layers that are off."""
+    return tuple(
+        part
+        for board in boards(layers)
+        for part in _calibration([layer for layer in layers if layer.board == board], results, board)
+    )
+
+
+def _calibration(layers: Sequence[LayerCount], results: Results, board: str) -> Iterator[RenderableType]:
     off = layers_off(layers)
     lines = [
         f"{layer.model} layer {layer.index} {layer.kernel}: predicted {layer.predicted:,}, counted {layer.instructions:,}"
         f" ({layer.predicted / layer.instructions - 1:+.0%})"
         for layer in off
     ]
-    return (
-        *_section("Predicted instructions by kernel", _fits(by_kernel(layers), LAYER_TOLERANCE)),
-        *_section("Predicted instructions by model", _fits(by_model(layers, results, key=WHOLE), MODEL_TOLERANCE)),
-        *_list(f"Layers above {SHARE:.0%} of their model, off by more than {LAYER_TOLERANCE:.0%}: {len(off)}", lines),
-    )
+    yield from _section(f"Predicted instructions by kernel, {board}", _fits(by_kernel(layers), LAYER_TOLERANCE))
+    models = by_model(layers, results, board=board)
+    yield from _section(f"Predicted instructions by model, {board}", _fits(models, MODEL_TOLERANCE))
+    title = f"Layers above {SHARE:.0%} of their model, off by more than {LAYER_TOLERANCE:.0%}, {board}: {len(off)}"
+    yield from _list(title, lines, empty=True)
 
 
 def _memory(results: Results, peers: Peers) -> Iterator[RenderableType]:
@@ -70,13 +80,13 @@ def _memory(results: Results, peers: Peers) -> Iterator[RenderableType]:
     )
     for name, model in _ordered(results, peers):
         peer, counts = peers.models[name], model.counts(WHOLE)
-        arena, rows = _of(counts, "arena_bytes"), _of(model.counts(ROWS), "arena_bytes")
+        arena, rows = of(counts, "arena_bytes"), of(model.counts(ROWS), "arena_bytes")
         theirs = peer.tflm.arena or peer.tflm.arena_64bit
         table.add_row(
             name,
             *_against(arena, peer.target.arena),
             *_against(rows, peer.target.rows_arena),
-            *(_number(_of(counts, part)) for part in ("stack_bytes", "static_bytes", "peak_sram_bytes")),
+            *(_number(of(counts, part)) for part in ("stack_bytes", "static_bytes", "peak_sram_bytes")),
             f"{_number(theirs)}{' ' if peer.tflm.arena else '*'}",
             _times(theirs, arena),
             _number(peer.tinyengine.sram, ""),
@@ -95,7 +105,7 @@ def _instructions(results: Results, peers: Peers) -> Iterator[RenderableType]:
             if board not in model.runs:
                 continue
             count, tflm, engine = (
-                _of(model.counts(board), "instructions"),
+                of(model.counts(board), "instructions"),
                 getattr(peer.tflm, core),
                 getattr(peer.tinyengine, core),
             )
@@ -132,7 +142,7 @@ def _flash(results: Results, peers: Peers) -> Iterator[RenderableType]:
     )
     for name, model in _ordered(results, peers):
         peer, counts, lean = peers.models[name], model.counts(WHOLE), model.counts(SIZE)
-        code, weights, packed = _of(counts, "code_bytes"), _of(counts, "weights_bytes"), _of(lean, "weights_bytes")
+        code, weights, packed = of(counts, "code_bytes"), of(counts, "weights_bytes"), of(lean, "weights_bytes")
         table.add_row(
             name,
             *_against(code, peer.target.code),
@@ -141,7 +151,7 @@ def _flash(results: Results, peers: Peers) -> Iterator[RenderableType]:
             _number(weights),
             _number(model.model_weights_bytes),
             _ratio(weights, model.model_weights_bytes),
-            _number(_of(lean, "code_bytes")),
+            _number(of(lean, "code_bytes")),
             _number(packed),
             _ratio(packed, model.model_weights_bytes),
         )
@@ -151,8 +161,8 @@ def _flash(results: Results, peers: Peers) -> Iterator[RenderableType]:
 def _choices(results: Results, peers: Peers) -> Iterator[RenderableType]:
     table = _table("model", "default", "layer by layer", "ratio", "input by rows", "ratio", "--optimize size", "ratio")
     for name, model in _ordered(results, peers):
-        base = _of(model.counts(WHOLE), "instructions")
-        others = [_of(model.counts(key), "instructions") for key in (LAYERS, ROWS, SIZE)]
+        base = of(model.counts(WHOLE), "instructions")
+        others = [of(model.counts(key), "instructions") for key in (LAYERS, ROWS, SIZE)]
         cells = [cell for other in others for cell in (_number(other), _ratio(other, base, digits=3))]
         table.add_row(name, _number(base), *cells)
     yield from _section("Instructions of other choices, on Cortex-M4", table)
@@ -185,24 +195,25 @@ def _means(results: Results, peers: Peers) -> Iterator[RenderableType]:
     if small is not None:
         lines.append(f"{small:.2f} over the {few} models measured with a 32-bit build of TFLM")
     if large is not None:
-        refused = len(results.arenas) - many
-        others = f"; {refused} more do not deploy" if refused else ""
-        lines.append(f"{large:.2f} over the {many} int8 models of the collection that deploy, 64-bit build{others}")
+        lines.append(f"{large:.2f} over the {many} int8 models of the collection that deploy, 64-bit build")
         above = [name for name, each in results.arenas.items() if (each.arena_bytes or 0) > each.tflm_arena_bytes]
         lines.append(f"above TFLM's arena: {', '.join(above) or 'none'}")
+    refused = sorted(name for name, each in results.arenas.items() if each.arena_bytes is None)
+    if refused:
+        names = textwrap.wrap(", ".join(refused), PLAIN_WIDTH - 4)
+        lines += [f"{len(refused)} more do not deploy:", *(f"  {line}" for line in names)]
     yield from _list("TFLM's arena over ours, geometric mean", lines)
 
 
-def _unequal(results: Results) -> Iterator[RenderableType]:
+def _unequal(results: Results, peers: Peers) -> Iterator[RenderableType]:
     """What did not run to an equal end, with the reason."""
     lines = [
         f"{name} on {key}: {run.verdict}"
-        for name, model in results.models.items()
+        for name, model in _ordered(results, peers)
         for key, run in model.runs.items()
         if not run.equal and not run.verdict.startswith(IMPOSSIBLE)
     ]
-    lines += [f"{name}: {each.verdict}" for name, each in results.arenas.items() if each.arena_bytes is None]
-    yield from _list("Not deployed", dict.fromkeys(lines))
+    yield from _list("Not equal", lines)
 
 
 def _goals(found: Sequence[Goal]) -> Iterator[RenderableType]:
@@ -245,10 +256,6 @@ def _verdict(met: bool) -> str:
     return "met" if met else "not met"
 
 
-def _of(counts: Counts | None, name: str) -> int | None:
-    return None if counts is None else int(getattr(counts, name))
-
-
 def _number(value: int | None, absent: str = NONE) -> str:
     return absent if value is None else f"{value:,}"
 
@@ -273,9 +280,7 @@ def _section(title: str, *parts: RenderableType) -> Iterator[RenderableType]:
     yield Group(Text(title, style="bold"), *parts, Text(""))
 
 
-def _list(
-    title: str, lines: Iterator[str] | Sequence[str] | dict[str, None], *, empty: bool = False
-) -> Iterator[RenderableType]:
+def _list(title: str, lines: Iterable[str], *, empty: bool = False) -> Iterator[RenderableType]:
     """A heading and its lines; nothing where there are none, unless `empty`."""
     texts = [Text(f"  {line}") for line in lines]
     if texts or empty:
