@@ -19,6 +19,11 @@ COMPILING_FOLDERS = ("kernels", "run")
 ARM_TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The one flag that writes down what the golden tests compare with."""
+    parser.addoption("--refresh-golden", action="store_true", help="write the golden files of tests/emit anew")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""

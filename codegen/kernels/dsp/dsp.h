@@ -21,7 +21,8 @@ TINYC_INLINE void tinyc_store32(void *address, uint32_t word)
     TINYC_MEMCPY(address, &word, sizeof word);
 }
 
-#if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP && defined(__thumb2__)
+/* Unoptimized code leaves the blocks of instructions too few registers: it is plain C. */
+#if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP && defined(__thumb2__) && defined(__OPTIMIZE__)
 #define TINYC_HAS_DSP 1
 #else
 #define TINYC_HAS_DSP 0
