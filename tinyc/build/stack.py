@@ -1,8 +1,8 @@
 """How deep the model's stack can get: the compiler's frame sizes along the call graph of the linked image.
 
 Frames come from `-fstack-usage`; functions that the compiler did not frame (assembly, the C library) are read from their own instructions.
-The model's code has no recursion, and a pointer only ever chooses among the kernels' inner blocks (`tinyc_..._blocks_...`), which call
-nothing through a pointer; both are verified here, because the bound rests on them.
+The model's code has no recursion, and a pointer only ever chooses among the kernels' inner blocks (`tinyc_..._blocks_...`), in a block
+among its ends (`tinyc_..._ends_...`), which call nothing through a pointer; this is verified here, because the bound rests on it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ BRANCH_TARGET = re.compile(r"<(?P<name>[^>+]+)>$")
 STACK_DROP = re.compile(r"^(?:sp, )?(?:sp, )?#(?P<bytes>\d+)")
 PUSHED = re.compile(r"\{(?P<registers>[^}]*)\}")
 INNER_BLOCK = re.compile(r"^tinyc_\w+_blocks_\w+$")
+BLOCK_END = re.compile(r"^tinyc_\w+_ends_\w+$")
 CLONE_NUMBER = re.compile(r"\.\d+$")
 
 
@@ -60,9 +61,10 @@ def _depth(name: str, functions: Mapping[str, _Function], frames: Mapping[str, i
     function = functions[name]
     calls = set(function.calls)
     if function.indirect:
-        calls |= {other for other in functions if INNER_BLOCK.match(other)}
-        if any(functions[block].indirect for block in calls - function.calls):
-            raise ValueError(f"{name} calls through a pointer ({function.indirect}) what calls on")
+        if BLOCK_END.match(name):
+            raise ValueError(f"{name} calls through a pointer ({function.indirect})")
+        chosen = BLOCK_END if INNER_BLOCK.match(name) else INNER_BLOCK
+        calls |= {other for other in functions if chosen.match(other)}
     frame = max(frames.get(CLONE_NUMBER.sub("", name), 0), function.bytes)
     below = [_depth(callee, functions, frames, path=(*path, name)) for callee in sorted(calls)]
     return frame + max(below, default=0)

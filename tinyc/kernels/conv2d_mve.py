@@ -6,7 +6,7 @@ import numpy as np
 
 from tinyc.ir import ALL_ROWS, Op, Operands
 from tinyc.ir.types import DType
-from tinyc.kernels.contract import Bound, Extent, Isa, Kernel, PaddingRows, Strides
+from tinyc.kernels.contract import Bound, CArray, Extent, Isa, Kernel, PaddingRows, Strides
 from tinyc.kernels.mve import STEP, Requantization, blocks, constants, requantization, threes_and_twos, ties_of
 from tinyc.kernels.requantize import Ties
 from tinyc.ops import Conv2D, FullyConnected, activation_range
@@ -62,7 +62,7 @@ def _accepts_whole(op: Op, operands: Operands) -> bool:
     return not _is_pixelwise(op, operands) and _accepts(op, operands)
 
 
-def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
+def _bind_product(op: Op, operands: Operands, strides: Strides) -> dict[str, int | CArray]:
     """What every shape needs."""
     assert isinstance(op, (Conv2D, FullyConnected))
     by = _requantization(op, operands)
@@ -72,25 +72,27 @@ def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
     threes, twos = threes_and_twos(channels)
     joined = strides.output == channels and _joins(channels)
     least, most = activation_range(op.activation, operands.output)
-    return Bound(
-        fields={
-            "weights": blocks(by, matrix),
-            "constants": constants(by, copies=2 if joined else 1),
-            "depth": depth,
-            "steps": _steps(depth),
-            "threes": threes,
-            "twos": twos,
-            "joined": int(joined),
-            "ties": int(by.ties is Ties.CORRECTED),
-            "vectors": operands.output.elements // channels,
-            "in_stride": strides.inputs[0],
-            "out_channels": channels,
-            "out_stride": strides.output,
-            "out_zero_point": operands.output.zero_point,
-            "least": least,
-            "most": most,
-        }
-    )
+    layer = {
+        "depth": depth,
+        "steps": _steps(depth),
+        "threes": threes,
+        "twos": twos,
+        "joined": int(joined),
+        "ties": int(by.ties is Ties.CORRECTED),
+        "in_stride": strides.inputs[0],
+        "out_channels": channels,
+        "out_stride": strides.output,
+        "out_zero_point": operands.output.zero_point,
+        "least": least,
+        "most": most,
+    }
+    arrays = {"weights": blocks(by, matrix), "constants": constants(by, copies=2 if joined else 1)}
+    return arrays | {f"layer.{name}": value for name, value in layer.items()}
+
+
+def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
+    fields = _bind_product(op, operands, strides)
+    return Bound(fields=fields | {"vectors": operands.output.elements // operands.input(1).shape[0]})
 
 
 def _bind_window(op: Op, operands: Operands, strides: Strides) -> Bound:
@@ -100,7 +102,7 @@ def _bind_window(op: Op, operands: Operands, strides: Strides) -> Bound:
     adjacent = op.dilation[1] == 1 and strides.inputs[0] == depth
     return Bound(
         fields={
-            **_bind(op, operands, strides).fields,
+            **_bind_product(op, operands, strides),
             "run_bytes": columns * depth if adjacent else depth,
             "runs": 1 if adjacent else columns,
             "in_columns": x.hwc[1],
@@ -236,7 +238,7 @@ KERNELS: tuple[Kernel, ...] = (
         isa=Isa.MVE,
         op=Conv2D,
         header="mve/conv2d_s8.h",
-        struct="tinyc_conv2d_s8_mve",
+        struct="tinyc_dense_s8_mve",
         accepts=_accepts_strided_pointwise,
         bind=_bind_strided,
         cost=_cost_strided,
@@ -249,7 +251,7 @@ KERNELS: tuple[Kernel, ...] = (
             isa=Isa.MVE,
             op=op,
             header="mve/conv2d_s8.h",
-            struct="tinyc_conv2d_s8_mve",
+            struct="tinyc_dense_s8_mve",
             accepts=accepts,
             bind=_bind,
             cost=_cost,
@@ -264,7 +266,7 @@ KERNELS: tuple[Kernel, ...] = (
         isa=Isa.MVE,
         op=FullyConnected,
         header="mve/conv2d_s8.h",
-        struct="tinyc_conv2d_s8_mve",
+        struct="tinyc_dense_s8_mve",
         accepts=_accepts_whole,
         bind=_bind_whole,
         cost=_cost,

@@ -2,26 +2,36 @@
 #ifndef TINYC_MVE_CONV2D_S8_H
 #define TINYC_MVE_CONV2D_S8_H
 
-#include "mve/bytes.h"
 #include "mve/matmul_s8.h"
 
-/* The fields from `run_bytes` on are for windows only. */
+/* Pixels times a matrix. */
 typedef struct {
-    const int32_t *weights;   /* blocks of channels, see matmul_s8.h */
-    const int32_t *constants; /* see requantize_s8.h; for the channels of two pixels where they are finished as one */
-    int32_t depth;            /* bytes of one window */
-    int32_t steps;            /* of sixteen bytes */
-    int32_t threes;           /* blocks */
+    int32_t depth; /* bytes of one pixel */
+    int32_t steps; /* of sixteen bytes */
+    int32_t threes; /* blocks of output channels */
     int32_t twos;
     int32_t joined; /* whether two pixels are finished as one */
     int32_t ties;   /* whether negative ties need their correction */
-    int32_t vectors; /* of the whole tensor */
     int32_t in_stride; /* bytes from one input pixel to the next */
     int32_t out_channels;
     int32_t out_stride; /* bytes from one output pixel to the next */
     int32_t out_zero_point;
     int32_t least; /* the activation's range */
     int32_t most;
+} tinyc_mve_layer;
+
+typedef struct {
+    const int32_t *weights;   /* blocks of channels, see matmul_s8.h */
+    const int32_t *constants; /* see requantize_s8.h; for the channels of two pixels where they are finished as one */
+    tinyc_mve_layer layer;
+    int32_t vectors; /* of the whole tensor */
+} tinyc_dense_s8_mve;
+
+/* Windows, which once gathered are pixels. */
+typedef struct {
+    const int32_t *weights;
+    const int32_t *constants;
+    tinyc_mve_layer layer;
     int32_t run_bytes; /* adjacent bytes of a window: one pixel, or a row of pixels that lie side by side */
     int32_t runs;      /* in one row of the window */
     int32_t in_columns;
@@ -36,7 +46,7 @@ typedef struct {
 } tinyc_conv2d_s8_mve;
 
 /* Words of sums for two pixels, in whole blocks of sixteen. */
-TINYC_INLINE int32_t tinyc_mve_sum_words(const tinyc_conv2d_s8_mve *p)
+TINYC_INLINE int32_t tinyc_mve_sum_words(const tinyc_mve_layer *p)
 {
     const int32_t one = (p->out_channels + 15) & ~15;
     const int32_t two = (2 * p->out_channels + 15) & ~15;
@@ -47,95 +57,85 @@ TINYC_INLINE int32_t tinyc_mve_sum_words(const tinyc_conv2d_s8_mve *p)
 typedef struct {
     tinyc_mve_multiply *pairs;
     tinyc_mve_multiply *singles;
+    tinyc_mve_finish *end;
 } tinyc_mve_blocks;
 
-#define TINYC_MVE_CHOOSE(kind, p) ((p)->ties ? tinyc_mve_##kind##_ties : tinyc_mve_##kind##_relu)
-
-TINYC_INLINE tinyc_mve_multiply *tinyc_mve_pixel_pairs(const tinyc_conv2d_s8_mve *p)
+TINYC_INLINE tinyc_mve_blocks tinyc_mve_pixel_blocks(const tinyc_mve_layer *p)
 {
-    return p->steps == 1          ? TINYC_MVE_CHOOSE(pairs_blocks_1, p)
-           : p->steps == 2        ? TINYC_MVE_CHOOSE(pairs_blocks_2, p)
-           : p->steps == 3        ? TINYC_MVE_CHOOSE(pairs_blocks_3, p)
-           : (p->depth & 15) == 0 ? TINYC_MVE_CHOOSE(pairs_blocks_unrolled, p)
-                                  : TINYC_MVE_CHOOSE(pairs_blocks_any, p);
-}
-
-TINYC_INLINE tinyc_mve_multiply *tinyc_mve_window_pairs(const tinyc_conv2d_s8_mve *p)
-{
-    return p->run_bytes > TINYC_MVE_BLOCK ? TINYC_MVE_CHOOSE(long_blocks_unrolled, p)
-           : p->steps == 1                ? TINYC_MVE_CHOOSE(short_blocks_1, p)
-           : p->steps == 2                ? TINYC_MVE_CHOOSE(short_blocks_2, p)
-           : p->steps == 3                ? TINYC_MVE_CHOOSE(short_blocks_3, p)
-                                          : TINYC_MVE_CHOOSE(short_blocks_unrolled, p);
-}
-
-TINYC_INLINE tinyc_mve_blocks tinyc_mve_pixel_blocks(const tinyc_conv2d_s8_mve *p)
-{
-    const tinyc_mve_blocks blocks = {
-        tinyc_mve_pixel_pairs(p), (p->depth & 15) == 0 ? TINYC_MVE_CHOOSE(singles_blocks_unrolled, p) : TINYC_MVE_CHOOSE(singles_blocks_any, p)};
+    const int whole = (p->depth & 15) == 0;
+    tinyc_mve_blocks blocks;
+    blocks.pairs = p->steps == 1   ? tinyc_mve_pairs_blocks_1
+                   : p->steps == 2 ? tinyc_mve_pairs_blocks_2
+                   : p->steps == 3 ? tinyc_mve_pairs_blocks_3
+                   : whole         ? tinyc_mve_pairs_blocks_unrolled
+                                   : tinyc_mve_pairs_blocks_any;
+    blocks.singles = whole ? tinyc_mve_singles_blocks_unrolled : tinyc_mve_singles_blocks_any;
+    blocks.end = p->ties ? tinyc_mve_requantize_ends_ties : tinyc_mve_requantize_ends_relu;
     return blocks;
 }
 
 TINYC_INLINE tinyc_mve_blocks tinyc_mve_window_blocks(const tinyc_conv2d_s8_mve *p)
 {
-    const tinyc_mve_blocks blocks = {tinyc_mve_window_pairs(p), TINYC_MVE_CHOOSE(singles_blocks_unrolled, p)};
+    tinyc_mve_blocks blocks;
+    blocks.pairs = p->run_bytes > TINYC_MVE_BLOCK ? tinyc_mve_long_blocks_unrolled
+                   : p->layer.steps == 1          ? tinyc_mve_short_blocks_1
+                   : p->layer.steps == 2          ? tinyc_mve_short_blocks_2
+                   : p->layer.steps == 3          ? tinyc_mve_short_blocks_3
+                                                  : tinyc_mve_short_blocks_unrolled;
+    blocks.singles = tinyc_mve_singles_blocks_unrolled;
+    blocks.end = p->layer.ties ? tinyc_mve_requantize_ends_ties : tinyc_mve_requantize_ends_relu;
     return blocks;
 }
 
-/* What is the same for all pixels of a layer. */
-TINYC_INLINE void tinyc_mve_start(tinyc_mve_product *job, int8_t *out, const int8_t *a, const int8_t *b, int32_t *sums,
-                                  const tinyc_conv2d_s8_mve *p)
+/* What is the same for all pixels of a layer; those in memory are `in_step` bytes apart. */
+TINYC_INLINE void tinyc_mve_start(tinyc_mve_product *job, int8_t *out, int32_t in_step, int32_t *sums, const tinyc_mve_layer *p,
+                                  tinyc_mve_blocks blocks)
 {
-    job->a = a;
-    job->b = b;
-    job->weights = (const int8_t *)p->weights;
+    const int32_t channels = p->joined ? 2 * p->out_channels : p->out_channels;
     job->steps = p->steps;
     job->threes = p->threes;
     job->twos = p->twos;
     job->finish.out = out;
     job->finish.sums = sums;
-    job->finish.constants = p->constants;
     job->finish.zero_point = p->out_zero_point;
-    job->sums_b = sums + (p->joined ? p->out_channels : (p->out_channels + 15) & ~15);
-}
-
-TINYC_INLINE void tinyc_mve_pairs_of(tinyc_mve_product *job, int32_t in_step, const tinyc_conv2d_s8_mve *p)
-{
-    const int32_t channels = p->joined ? 2 * p->out_channels : p->out_channels;
     job->finish.blocks = channels >> 4;
     job->finish.tail = channels & 15;
+    job->sums_b = sums + (p->joined ? p->out_channels : (p->out_channels + 15) & ~15);
     job->out_b = p->joined ? 0 : p->out_stride;
     job->in_step = 2 * in_step;
     job->out_step = 2 * p->out_stride;
+    job->end = blocks.end;
 }
 
-/* One pixel; `whole`: it is as long as its steps. */
-TINYC_INLINE void tinyc_mve_single_of(tinyc_mve_product *job, int whole, const tinyc_conv2d_s8_mve *p)
+/* The last pixel, that has no neighbour; `whole`: it is as long as its steps. */
+TINYC_INLINE void tinyc_mve_single(tinyc_mve_product *job, int whole, const tinyc_mve_layer *p, tinyc_mve_blocks blocks)
 {
     job->rounds = whole ? (p->steps + 3) >> 2 : p->depth;
     job->finish.blocks = p->out_channels >> 4;
     job->finish.tail = p->out_channels & 15;
-    job->in_step = 0;
-    job->out_step = 0;
     job->count = 1;
+    blocks.singles(job);
 }
 
 /* `count` neighbouring pixels, each of which is a window. */
-TINYC_SHARED void tinyc_mve_pixels(int8_t *out, const int8_t *in, int32_t count, const tinyc_conv2d_s8_mve *p, int32_t *sums,
+TINYC_SHARED void tinyc_mve_pixels(int8_t *out, const int8_t *in, int32_t count, const tinyc_dense_s8_mve *dense, int32_t *sums,
                                    tinyc_mve_blocks blocks)
 {
+    const tinyc_mve_layer *p = &dense->layer;
     const int whole = (p->depth & 15) == 0;
     tinyc_mve_product job;
-    tinyc_mve_start(&job, out, in, in + p->in_stride, sums, p);
+    tinyc_mve_start(&job, out, p->in_stride, sums, p, blocks);
+    job.weights = (const int8_t *)dense->weights;
+    job.finish.constants = dense->constants;
+    job.a = in;
+    job.b = in + p->in_stride;
     if (count > 1) {
-        tinyc_mve_pairs_of(&job, p->in_stride, p);
         job.rounds = p->steps <= 3 ? p->depth - TINYC_MVE_BLOCK * (p->steps - 1) : whole ? (p->steps + 3) >> 2 : p->depth;
         job.count = count >> 1;
         blocks.pairs(&job);
     }
     if (count & 1) {
-        tinyc_mve_single_of(&job, whole, p);
-        blocks.singles(&job);
+        tinyc_mve_single(&job, whole, p, blocks);
     }
     tinyc_mve_activate(out, count, p->out_channels, p->out_stride, p->least, p->most);
 }
@@ -148,7 +148,7 @@ TINYC_INLINE void tinyc_mve_window_taps(int8_t *to, const void *const *in, int32
         for (int32_t j = 0; j < p->kernel_columns; ++j, to += p->in_channels) {
             const int32_t column = left + j * p->dilation;
             if (column >= 0 && column < p->in_columns) {
-                (void)tinyc_mve_copy(to, row + (column - origin) * p->in_stride, p->in_channels);
+                (void)tinyc_mve_copy(to, row + (column - origin) * p->layer.in_stride, p->in_channels);
             }
         }
     }
@@ -161,7 +161,7 @@ TINYC_SHARED void tinyc_mve_window(int8_t *to, const void *const *in, int32_t le
     const int32_t room = p->in_columns - left;
     const int32_t taps = (room < p->kernel_columns ? room : p->kernel_columns) - first;
     if (p->runs > 1 || taps < p->kernel_columns) {
-        tinyc_mve_fill(to, p->in_zero_point, p->depth);
+        tinyc_mve_fill(to, p->in_zero_point, p->layer.depth);
     }
     if (p->runs > 1) {
         tinyc_mve_window_taps(to, in, left, origin, p);
@@ -173,7 +173,7 @@ TINYC_SHARED void tinyc_mve_window(int8_t *to, const void *const *in, int32_t le
     to += first * p->in_channels;
     for (int32_t i = 0; i < p->kernel_rows; ++i, to += p->run_bytes) {
         const int8_t *row = (const int8_t *)in[i * p->dilation_rows];
-        (void)tinyc_mve_copy(to, row + (left + first - origin) * p->in_stride, taps * p->in_channels);
+        (void)tinyc_mve_copy(to, row + (left + first - origin) * p->layer.in_stride, taps * p->in_channels);
     }
 }
 
@@ -181,27 +181,31 @@ TINYC_SHARED void tinyc_mve_window(int8_t *to, const void *const *in, int32_t le
 TINYC_SHARED void tinyc_mve_windows(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_mve *p, int32_t *sums,
                                     tinyc_mve_blocks blocks)
 {
-    int8_t *a = (int8_t *)(sums + tinyc_mve_sum_words(p));
-    int8_t *b = a + TINYC_MVE_BLOCK * (p->steps + 1);
+    const tinyc_mve_layer *layer = &p->layer;
+    int8_t *a = (int8_t *)(sums + tinyc_mve_sum_words(layer));
+    int8_t *b = a + TINYC_MVE_BLOCK * (layer->steps + 1);
     const int32_t start = x0 * p->stride - p->pad_left;
     const int32_t origin = start > 0 ? start : 0;
     const int32_t last = p->runs > 1 ? 0 : p->in_columns - p->kernel_columns + 1 - p->stride;
     int32_t left = start;
     int32_t count = x1 - x0;
     tinyc_mve_product job;
-    tinyc_mve_start(&job, out, a, b, sums, p);
-    tinyc_mve_pairs_of(&job, p->stride * p->in_stride, p);
-    job.rounds = p->run_bytes > TINYC_MVE_BLOCK || p->steps > 3 ? (p->steps + 3) >> 2 : TINYC_MVE_BLOCK;
+    tinyc_mve_start(&job, out, p->stride * layer->in_stride, sums, layer, blocks);
+    job.weights = (const int8_t *)p->weights;
+    job.finish.constants = p->constants;
+    job.a = a;
+    job.b = b;
+    job.rounds = p->run_bytes > TINYC_MVE_BLOCK || layer->steps > 3 ? (layer->steps + 3) >> 2 : TINYC_MVE_BLOCK;
     job.rows = in;
     job.row_step = (int32_t)sizeof in[0] * p->dilation_rows;
-    job.next = p->stride * p->in_stride;
+    job.next = p->stride * layer->in_stride;
     job.bytes = p->run_bytes;
     while (count > 1) {
         if (left >= 0 && left < last) {
             const int32_t pairs = (last - left + 2 * p->stride - 1) / (2 * p->stride);
             job.count = pairs < count >> 1 ? pairs : count >> 1;
             job.row_count = p->kernel_rows;
-            job.offset = (left - origin) * p->in_stride;
+            job.offset = (left - origin) * layer->in_stride;
         } else {
             tinyc_mve_window(a, in, left, origin, p);
             tinyc_mve_window(b, in, left + p->stride, origin, p);
@@ -214,10 +218,9 @@ TINYC_SHARED void tinyc_mve_windows(int8_t *out, const void *const *in, int32_t 
     }
     if (count > 0) {
         tinyc_mve_window(a, in, left, origin, p);
-        tinyc_mve_single_of(&job, 1, p);
-        blocks.singles(&job);
+        tinyc_mve_single(&job, 1, layer, blocks);
     }
-    tinyc_mve_activate(out, x1 - x0, p->out_channels, p->out_stride, p->least, p->most);
+    tinyc_mve_activate(out, x1 - x0, layer->out_channels, layer->out_stride, layer->least, layer->most);
 }
 
 TINYC_INLINE void conv2d_s8__mve(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_mve *p, void *scratch)
@@ -226,17 +229,17 @@ TINYC_INLINE void conv2d_s8__mve(void *out, const void *const *in, int32_t x0, i
 }
 
 /* One tap, stride 1: pixels may be those of a whole image. */
-TINYC_INLINE void pointwise_s8__mve(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_mve *p, void *scratch)
+TINYC_INLINE void pointwise_s8__mve(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_dense_s8_mve *p, void *scratch)
 {
-    tinyc_mve_pixels((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, (int32_t *)scratch, tinyc_mve_pixel_blocks(p));
+    tinyc_mve_pixels((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, (int32_t *)scratch, tinyc_mve_pixel_blocks(&p->layer));
 }
 
 /* Input vectors that are not pixels: whole images seen as vectors. */
-TINYC_INLINE void dense_s8__mve(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_mve *p, void *scratch)
+TINYC_INLINE void dense_s8__mve(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_dense_s8_mve *p, void *scratch)
 {
     (void)x0;
     (void)x1;
-    tinyc_mve_pixels((int8_t *)out, (const int8_t *)in[0], p->vectors, p, (int32_t *)scratch, tinyc_mve_pixel_blocks(p));
+    tinyc_mve_pixels((int8_t *)out, (const int8_t *)in[0], p->vectors, p, (int32_t *)scratch, tinyc_mve_pixel_blocks(&p->layer));
 }
 
 #endif

@@ -36,6 +36,7 @@ typedef struct {
     int32_t offset;          /* of window a in its rows, in bytes */
     int32_t next;            /* from window a to window b */
     int32_t bytes;           /* of a row of a window */
+    tinyc_mve_finish *end;
 } tinyc_mve_product;
 
 typedef void tinyc_mve_multiply(tinyc_mve_product *job);
@@ -361,7 +362,7 @@ typedef void tinyc_mve_multiply(tinyc_mve_product *job);
     "vpop {d8, d9, d10, d11, d12, d13, d14, d15}\n"                                                                            \
     "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
 
-#define TINYC_MVE_DEFINE_PAIRS(name, entry, before, blocks, next, finish)                                                      \
+#define TINYC_MVE_DEFINE_PAIRS(name, entry, before, blocks, next)                                                              \
     TINYC_MVE_NAKED void name(TINYC_MVE_ARGUMENT tinyc_mve_product *job)                                                       \
     {                                                                                                                          \
         __asm__ volatile(TINYC_MVE_ENTER entry                                                                                 \
@@ -371,18 +372,19 @@ typedef void tinyc_mve_multiply(tinyc_mve_product *job);
                          "ldr r11, [r12, #56]\n" blocks                                                                        \
                          "add r8, r12, #32\n"                                                                                  \
                          "ldm r8, {r0, r1, r2, r3, r5, r6}\n"                                                                  \
-                         "bl %c0\n"                                                                                            \
+                         "ldr r7, [r12, #100]\n"                                                                               \
+                         "blx r7\n"                                                                                            \
                          "ldrd r10, r11, [r12, #56]\n"                                                                         \
                          "cmp r11, #0\n"                                                                                       \
                          "beq 8f\n"                                                                                            \
                          "ldm r8, {r0, r1, r2, r3, r5, r6}\n"                                                                  \
                          "mov r1, r10\n"                                                                                       \
                          "add r0, r0, r11\n"                                                                                   \
-                         "bl %c0\n"                                                                                            \
-                         "8:\n" TINYC_MVE_LEAVE(next)::"i"(finish));                                                           \
+                         "blx r7\n"                                                                                            \
+                         "8:\n" TINYC_MVE_LEAVE(next));                                                                        \
     }
 
-#define TINYC_MVE_DEFINE_SINGLES(name, entry, threes, twos, finish)                                                            \
+#define TINYC_MVE_DEFINE_SINGLES(name, entry, threes, twos)                                                                    \
     TINYC_MVE_NAKED void name(TINYC_MVE_ARGUMENT tinyc_mve_product *job)                                                       \
     {                                                                                                                          \
         __asm__ volatile(TINYC_MVE_ENTER entry                                                                                 \
@@ -411,8 +413,32 @@ typedef void tinyc_mve_multiply(tinyc_mve_product *job);
                          "7:\n"                                                                                                \
                          "add r8, r12, #32\n"                                                                                  \
                          "ldm r8, {r0, r1, r2, r3, r5, r6}\n"                                                                  \
-                         "bl %c0\n" TINYC_MVE_LEAVE(TINYC_MVE_NEXT_PIXELS)::"i"(finish));                                      \
+                         "ldr r7, [r12, #100]\n"                                                                               \
+                         "blx r7\n" TINYC_MVE_LEAVE(TINYC_MVE_NEXT_PIXELS));                                                   \
     }
+
+/* The inner blocks by what they read: pixels, or windows of short or long rows; 1 to 3 steps in registers, or `unrolled`, or `any`. */
+#define TINYC_MVE_DEFINE_RESIDENT(name, n, before, next)                                                                       \
+    TINYC_MVE_DEFINE_PAIRS(name, "", before,                                                                                   \
+                           TINYC_MVE_RESIDENT_BLOCKS(TINYC_MVE_LOAD_##n, TINYC_MVE_THREE_##n, TINYC_MVE_TWO_##n), next)
+
+#define TINYC_MVE_DEFINE_UNROLLED(name, before, next)                                                                          \
+    TINYC_MVE_DEFINE_PAIRS(name, TINYC_MVE_ENTRY(TINYC_MVE_PAIR_BYTES), before,                                                \
+                           TINYC_MVE_PAIR_BLOCKS(TINYC_MVE_UNROLLED, TINYC_MVE_ROLLED), next)
+
+TINYC_MVE_DEFINE_RESIDENT(tinyc_mve_pairs_blocks_1, 1, TINYC_MVE_PIXELS, TINYC_MVE_NEXT_PIXELS)
+TINYC_MVE_DEFINE_RESIDENT(tinyc_mve_pairs_blocks_2, 2, TINYC_MVE_PIXELS, TINYC_MVE_NEXT_PIXELS)
+TINYC_MVE_DEFINE_RESIDENT(tinyc_mve_pairs_blocks_3, 3, TINYC_MVE_PIXELS, TINYC_MVE_NEXT_PIXELS)
+TINYC_MVE_DEFINE_UNROLLED(tinyc_mve_pairs_blocks_unrolled, TINYC_MVE_PIXELS, TINYC_MVE_NEXT_PIXELS)
+TINYC_MVE_DEFINE_PAIRS(tinyc_mve_pairs_blocks_any, "", TINYC_MVE_PIXELS, TINYC_MVE_PAIR_BLOCKS(TINYC_MVE_PREDICATED, TINYC_MVE_PREDICATED),
+                       TINYC_MVE_NEXT_PIXELS)
+TINYC_MVE_DEFINE_RESIDENT(tinyc_mve_short_blocks_1, 1, TINYC_MVE_SHORT, TINYC_MVE_NEXT_WINDOWS)
+TINYC_MVE_DEFINE_RESIDENT(tinyc_mve_short_blocks_2, 2, TINYC_MVE_SHORT, TINYC_MVE_NEXT_WINDOWS)
+TINYC_MVE_DEFINE_RESIDENT(tinyc_mve_short_blocks_3, 3, TINYC_MVE_SHORT, TINYC_MVE_NEXT_WINDOWS)
+TINYC_MVE_DEFINE_UNROLLED(tinyc_mve_short_blocks_unrolled, TINYC_MVE_SHORT, TINYC_MVE_NEXT_WINDOWS)
+TINYC_MVE_DEFINE_UNROLLED(tinyc_mve_long_blocks_unrolled, TINYC_MVE_LONG, TINYC_MVE_NEXT_WINDOWS)
+TINYC_MVE_DEFINE_SINGLES(tinyc_mve_singles_blocks_unrolled, TINYC_MVE_ENTRY(TINYC_MVE_SINGLE_BYTES), TINYC_MVE_UNROLLED, TINYC_MVE_ROLLED)
+TINYC_MVE_DEFINE_SINGLES(tinyc_mve_singles_blocks_any, "", TINYC_MVE_PREDICATED, TINYC_MVE_PREDICATED)
 
 #else
 
@@ -463,9 +489,7 @@ TINYC_INLINE void tinyc_mve_gather_c(const tinyc_mve_product *job)
 
 enum { TINYC_MVE_SINGLE, TINYC_MVE_PAIR, TINYC_MVE_WINDOW_PAIR };
 
-typedef void tinyc_mve_finish(const tinyc_mve_requantization *job);
-
-TINYC_INLINE void tinyc_mve_multiply_c(tinyc_mve_product *job, int32_t depth, int kind, tinyc_mve_finish *finish)
+TINYC_INLINE void tinyc_mve_multiply_c(tinyc_mve_product *job, int32_t depth, int kind)
 {
     for (; job->count > 0; --job->count) {
         if (kind == TINYC_MVE_WINDOW_PAIR) {
@@ -475,12 +499,12 @@ TINYC_INLINE void tinyc_mve_multiply_c(tinyc_mve_product *job, int32_t depth, in
         if (kind != TINYC_MVE_SINGLE) {
             tinyc_mve_pixel_c(job, job->b, job->sums_b, depth);
         }
-        finish(&job->finish);
+        job->end(&job->finish);
         if (kind != TINYC_MVE_SINGLE && job->out_b != 0) {
             tinyc_mve_requantization second = job->finish;
             second.sums = job->sums_b;
             second.out += job->out_b;
-            finish(&second);
+            job->end(&second);
         }
         if (kind == TINYC_MVE_WINDOW_PAIR) {
             job->offset += job->in_step;
@@ -492,66 +516,25 @@ TINYC_INLINE void tinyc_mve_multiply_c(tinyc_mve_product *job, int32_t depth, in
     }
 }
 
-#endif
-
-/* name, what is read: steps in registers (1 to 3), `unrolled` or `any`; from pixels or windows. */
-#if TINYC_HAS_MVE
-#define TINYC_MVE_DEFINE_RESIDENT(name, n, before, next, finish)                                                               \
-    TINYC_MVE_DEFINE_PAIRS(name, "", before,                                                                                   \
-                           TINYC_MVE_RESIDENT_BLOCKS(TINYC_MVE_LOAD_##n, TINYC_MVE_THREE_##n, TINYC_MVE_TWO_##n), next, finish)
-#define TINYC_MVE_DEFINE_UNROLLED(name, before, next, finish)                                                                  \
-    TINYC_MVE_DEFINE_PAIRS(name, TINYC_MVE_ENTRY(TINYC_MVE_PAIR_BYTES), before,                                                \
-                           TINYC_MVE_PAIR_BLOCKS(TINYC_MVE_UNROLLED, TINYC_MVE_ROLLED), next, finish)
-#define TINYC_MVE_DEFINE_ALL(ties)                                                                                             \
-    TINYC_MVE_DEFINE_RESIDENT(tinyc_mve_pairs_blocks_1_##ties, 1, TINYC_MVE_PIXELS, TINYC_MVE_NEXT_PIXELS,                     \
-                              tinyc_mve_requantize_blocks_##ties)                                                              \
-    TINYC_MVE_DEFINE_RESIDENT(tinyc_mve_pairs_blocks_2_##ties, 2, TINYC_MVE_PIXELS, TINYC_MVE_NEXT_PIXELS,                     \
-                              tinyc_mve_requantize_blocks_##ties)                                                              \
-    TINYC_MVE_DEFINE_RESIDENT(tinyc_mve_pairs_blocks_3_##ties, 3, TINYC_MVE_PIXELS, TINYC_MVE_NEXT_PIXELS,                     \
-                              tinyc_mve_requantize_blocks_##ties)                                                              \
-    TINYC_MVE_DEFINE_UNROLLED(tinyc_mve_pairs_blocks_unrolled_##ties, TINYC_MVE_PIXELS, TINYC_MVE_NEXT_PIXELS,                 \
-                              tinyc_mve_requantize_blocks_##ties)                                                              \
-    TINYC_MVE_DEFINE_PAIRS(tinyc_mve_pairs_blocks_any_##ties, "", TINYC_MVE_PIXELS,                                            \
-                           TINYC_MVE_PAIR_BLOCKS(TINYC_MVE_PREDICATED, TINYC_MVE_PREDICATED), TINYC_MVE_NEXT_PIXELS,           \
-                           tinyc_mve_requantize_blocks_##ties)                                                                 \
-    TINYC_MVE_DEFINE_RESIDENT(tinyc_mve_short_blocks_1_##ties, 1, TINYC_MVE_SHORT, TINYC_MVE_NEXT_WINDOWS,                     \
-                              tinyc_mve_requantize_blocks_##ties)                                                              \
-    TINYC_MVE_DEFINE_RESIDENT(tinyc_mve_short_blocks_2_##ties, 2, TINYC_MVE_SHORT, TINYC_MVE_NEXT_WINDOWS,                     \
-                              tinyc_mve_requantize_blocks_##ties)                                                              \
-    TINYC_MVE_DEFINE_RESIDENT(tinyc_mve_short_blocks_3_##ties, 3, TINYC_MVE_SHORT, TINYC_MVE_NEXT_WINDOWS,                     \
-                              tinyc_mve_requantize_blocks_##ties)                                                              \
-    TINYC_MVE_DEFINE_UNROLLED(tinyc_mve_short_blocks_unrolled_##ties, TINYC_MVE_SHORT, TINYC_MVE_NEXT_WINDOWS,                 \
-                              tinyc_mve_requantize_blocks_##ties)                                                              \
-    TINYC_MVE_DEFINE_UNROLLED(tinyc_mve_long_blocks_unrolled_##ties, TINYC_MVE_LONG, TINYC_MVE_NEXT_WINDOWS,                   \
-                              tinyc_mve_requantize_blocks_##ties)                                                              \
-    TINYC_MVE_DEFINE_SINGLES(tinyc_mve_singles_blocks_unrolled_##ties, TINYC_MVE_ENTRY(TINYC_MVE_SINGLE_BYTES),                \
-                             TINYC_MVE_UNROLLED, TINYC_MVE_ROLLED, tinyc_mve_requantize_blocks_##ties)                         \
-    TINYC_MVE_DEFINE_SINGLES(tinyc_mve_singles_blocks_any_##ties, "", TINYC_MVE_PREDICATED, TINYC_MVE_PREDICATED,              \
-                             tinyc_mve_requantize_blocks_##ties)
-#else
-#define TINYC_MVE_DEFINE(name, depth, kind, ties)                                                                              \
+#define TINYC_MVE_DEFINE(name, depth, kind)                                                                                    \
     TINYC_SHARED void name(tinyc_mve_product *job)                                                                             \
     {                                                                                                                          \
-        tinyc_mve_multiply_c(job, depth, kind, tinyc_mve_requantize_blocks_##ties);                                            \
+        tinyc_mve_multiply_c(job, depth, kind);                                                                                \
     }
-#define TINYC_MVE_RESIDENT_DEPTH (TINYC_MVE_BLOCK * (job->steps - 1) + job->rounds)
-#define TINYC_MVE_UNROLLED_DEPTH (TINYC_MVE_BLOCK * job->steps)
-#define TINYC_MVE_DEFINE_ALL(ties)                                                                                             \
-    TINYC_MVE_DEFINE(tinyc_mve_pairs_blocks_1_##ties, TINYC_MVE_RESIDENT_DEPTH, TINYC_MVE_PAIR, ties)                          \
-    TINYC_MVE_DEFINE(tinyc_mve_pairs_blocks_2_##ties, TINYC_MVE_RESIDENT_DEPTH, TINYC_MVE_PAIR, ties)                          \
-    TINYC_MVE_DEFINE(tinyc_mve_pairs_blocks_3_##ties, TINYC_MVE_RESIDENT_DEPTH, TINYC_MVE_PAIR, ties)                          \
-    TINYC_MVE_DEFINE(tinyc_mve_pairs_blocks_unrolled_##ties, TINYC_MVE_UNROLLED_DEPTH, TINYC_MVE_PAIR, ties)                   \
-    TINYC_MVE_DEFINE(tinyc_mve_pairs_blocks_any_##ties, job->rounds, TINYC_MVE_PAIR, ties)                                     \
-    TINYC_MVE_DEFINE(tinyc_mve_short_blocks_1_##ties, TINYC_MVE_RESIDENT_DEPTH, TINYC_MVE_WINDOW_PAIR, ties)                   \
-    TINYC_MVE_DEFINE(tinyc_mve_short_blocks_2_##ties, TINYC_MVE_RESIDENT_DEPTH, TINYC_MVE_WINDOW_PAIR, ties)                   \
-    TINYC_MVE_DEFINE(tinyc_mve_short_blocks_3_##ties, TINYC_MVE_RESIDENT_DEPTH, TINYC_MVE_WINDOW_PAIR, ties)                   \
-    TINYC_MVE_DEFINE(tinyc_mve_short_blocks_unrolled_##ties, TINYC_MVE_UNROLLED_DEPTH, TINYC_MVE_WINDOW_PAIR, ties)            \
-    TINYC_MVE_DEFINE(tinyc_mve_long_blocks_unrolled_##ties, TINYC_MVE_UNROLLED_DEPTH, TINYC_MVE_WINDOW_PAIR, ties)             \
-    TINYC_MVE_DEFINE(tinyc_mve_singles_blocks_unrolled_##ties, TINYC_MVE_UNROLLED_DEPTH, TINYC_MVE_SINGLE, ties)               \
-    TINYC_MVE_DEFINE(tinyc_mve_singles_blocks_any_##ties, job->rounds, TINYC_MVE_SINGLE, ties)
-#endif
 
-TINYC_MVE_DEFINE_ALL(ties)
-TINYC_MVE_DEFINE_ALL(relu)
+TINYC_MVE_DEFINE(tinyc_mve_pairs_blocks_1, job->rounds, TINYC_MVE_PAIR)
+TINYC_MVE_DEFINE(tinyc_mve_pairs_blocks_2, TINYC_MVE_BLOCK + job->rounds, TINYC_MVE_PAIR)
+TINYC_MVE_DEFINE(tinyc_mve_pairs_blocks_3, 2 * TINYC_MVE_BLOCK + job->rounds, TINYC_MVE_PAIR)
+TINYC_MVE_DEFINE(tinyc_mve_pairs_blocks_unrolled, TINYC_MVE_BLOCK * job->steps, TINYC_MVE_PAIR)
+TINYC_MVE_DEFINE(tinyc_mve_pairs_blocks_any, job->rounds, TINYC_MVE_PAIR)
+TINYC_MVE_DEFINE(tinyc_mve_short_blocks_1, job->rounds, TINYC_MVE_WINDOW_PAIR)
+TINYC_MVE_DEFINE(tinyc_mve_short_blocks_2, TINYC_MVE_BLOCK + job->rounds, TINYC_MVE_WINDOW_PAIR)
+TINYC_MVE_DEFINE(tinyc_mve_short_blocks_3, 2 * TINYC_MVE_BLOCK + job->rounds, TINYC_MVE_WINDOW_PAIR)
+TINYC_MVE_DEFINE(tinyc_mve_short_blocks_unrolled, TINYC_MVE_BLOCK * job->steps, TINYC_MVE_WINDOW_PAIR)
+TINYC_MVE_DEFINE(tinyc_mve_long_blocks_unrolled, TINYC_MVE_BLOCK * job->steps, TINYC_MVE_WINDOW_PAIR)
+TINYC_MVE_DEFINE(tinyc_mve_singles_blocks_unrolled, TINYC_MVE_BLOCK * job->steps, TINYC_MVE_SINGLE)
+TINYC_MVE_DEFINE(tinyc_mve_singles_blocks_any, job->rounds, TINYC_MVE_SINGLE)
+
+#endif
 
 #endif

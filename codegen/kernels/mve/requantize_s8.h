@@ -25,7 +25,8 @@ typedef struct {
 
 #if TINYC_HAS_MVE
 
-/* The functions are called from assembly with the fields in r0 r1 r2 r3 r5 r6; they use r4 and q0 to q4. */
+/* Called from assembly with the fields in r0 r1 r2 r3 r5 r6; uses r4 and q0 to q4. */
+typedef void tinyc_mve_finish(void);
 #define TINYC_MVE_SUMS                                                                                                         \
     "vld40.32 {q0, q1, q2, q3}, [r1]\n"                                                                                        \
     "vld41.32 {q0, q1, q2, q3}, [r1]\n"                                                                                        \
@@ -81,10 +82,12 @@ typedef struct {
                          "bx r4\n");                                                                                           \
     }
 
-TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_blocks_ties, TINYC_MVE_TIES)
-TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_blocks_relu, TINYC_MVE_RELU)
+TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_ends_ties, TINYC_MVE_TIES)
+TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_ends_relu, TINYC_MVE_RELU)
 
 #else
+
+typedef void tinyc_mve_finish(const tinyc_mve_requantization *job);
 
 /* (2 * a * b + 2^31) >> 32. */
 TINYC_INLINE int32_t tinyc_vqrdmulh(int32_t a, int32_t b)
@@ -120,8 +123,8 @@ TINYC_INLINE void tinyc_mve_requantize_c(const tinyc_mve_requantization *job, in
     }
 }
 
-TINYC_SHARED void tinyc_mve_requantize_blocks_ties(const tinyc_mve_requantization *job) { tinyc_mve_requantize_c(job, 1); }
-TINYC_SHARED void tinyc_mve_requantize_blocks_relu(const tinyc_mve_requantization *job) { tinyc_mve_requantize_c(job, 0); }
+TINYC_SHARED void tinyc_mve_requantize_ends_ties(const tinyc_mve_requantization *job) { tinyc_mve_requantize_c(job, 1); }
+TINYC_SHARED void tinyc_mve_requantize_ends_relu(const tinyc_mve_requantization *job) { tinyc_mve_requantize_c(job, 0); }
 
 #endif
 
