@@ -195,11 +195,9 @@ def _memory(document: Document, board: Board | None) -> Iterable[Fact]:
     if peak is None:
         yield "stack", "", unknown
     else:
-        yield (
-            "stack",
-            f"{memory['stack_bytes']:,}",
-            f"the most that its calls can take; {document['run']['stack_used_bytes']:,} used",
-        )
+        used = document["run"]["stack_used_bytes"]
+        note = "the most that its calls can take" + (f"; {used:,} used" if used is not None else "")
+        yield "stack", f"{memory['stack_bytes']:,}", note
         yield "static", f"{memory['static_bytes']:,}", ""
         yield "peak SRAM", f"{peak:,}", _share(peak, None if board is None else board.sram_bytes, board)
     plain = f"{memory['layers_arena_bytes']:,}"
