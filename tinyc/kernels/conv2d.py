@@ -128,6 +128,10 @@ def _is_stem(op: Op, operands: Operands) -> bool:
     return op.dilation[1] == 1 and columns > 1 and columns * depth <= MOST_STEM_BYTES
 
 
+def _is_in_words(op: Op, operands: Operands) -> bool:
+    return operands.input(1).shape[3] % 4 == 0
+
+
 def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
     assert isinstance(op, Conv2D)
     x, weights, output = operands.input(0), operands.input(1), operands.output
@@ -173,15 +177,29 @@ def _scratch_dsp(op: Op, operands: Operands) -> int:
     return 8 * max(apart.steps, joined.steps) + (edges + 3) // 4 * 4
 
 
+def _scratch_direct(op: Op, operands: Operands) -> int:
+    """A pointer to every tap, with room for those of this computer."""
+    _, rows, columns, _ = operands.input(1).shape
+    return 8 * rows * columns
+
+
 def _pair_products(steps: int, channels: int, ties: Ties) -> int:
     """Two widened pixels times all channels."""
     return _blocks(channels) * (12 * steps + 3 * ((steps + 7) // 8) + (55 if ties is Ties.DROPPED else 63)) + 32
 
 
-def _single_products(steps: int, channels: int, ties: Ties) -> int:
-    """One widened pixel times all channels."""
-    units, odd = divmod(steps, 2)
-    return _blocks(channels) * (15 * units + 9 * odd + 3 * (units // 4 + 1) + (37 if ties is Ties.DROPPED else 41)) + 60
+def _window_products(runs: _Runs, channels: int, ties: Ties) -> int:
+    """One pixel times all channels, straight from the rows."""
+    groups = (runs.length + 3) // 4
+    run = 16 * groups + 2 * (groups // 4) + 9
+    return _blocks(channels) * (runs.rows * runs.count * run + (36 if ties is Ties.DROPPED else 40)) + 50
+
+
+def _odd_products(runs: _Runs, channels: int, ties: Ties, widening: int) -> int:
+    """A last pixel without a neighbour."""
+    if runs.length % 4 == 0:
+        return _window_products(runs, channels, ties) + 60
+    return widening + _pair_products(runs.steps, channels, ties)
 
 
 def _blocks(channels: int) -> int:
@@ -214,7 +232,7 @@ def _cost_rows(op: Op, operands: Operands, ties: Ties, *, control: int, border: 
     sides = min(pairs + single, (op.padding.left > 0) + (op.padding.right > 0))
     row = pairs * (widening + _pair_products(runs.steps, channels, ties) + 20) + sides * border * runs.rows + 100
     if single:
-        row += widening + _single_products(runs.steps, channels, ties)
+        row += _odd_products(runs, channels, ties, widening)
     return rows * row
 
 
@@ -227,8 +245,16 @@ def _cost_pointwise(op: Op, operands: Operands, ties: Ties) -> int:
     widening = _widening(runs, 10 if straight else 50)
     cost = pairs * (widening + _pair_products(runs.steps, channels, ties) + (0 if channels % 4 == 0 else 100)) + 130
     if single:
-        cost += widening + _single_products(runs.steps, channels, ties)
+        cost += _odd_products(runs, channels, ties, widening)
     return cost
+
+
+def _cost_direct(op: Op, operands: Operands, ties: Ties) -> int:
+    assert isinstance(op, Conv2D)
+    runs = _runs(op, operands, contiguous(operands, op.activations(operands)))
+    rows, columns, channels = operands.output.hwc
+    border = 20 * operands.input(1).shape[2] * runs.rows * ((op.padding.left > 0) + (op.padding.right > 0))
+    return rows * (columns * (_window_products(runs, channels, ties) + 6 * runs.rows * runs.count) + border + 80)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,12 +264,14 @@ class _Shape:
     name: str
     takes: Callable[[Op, Operands], bool]
     cost: Callable[[Op, Operands, Ties], int]
+    scratch: Callable[[Op, Operands], int] = _scratch_dsp
     extent: Extent = Extent.ROW
     strided_input: bool = True
 
 
 _SHAPES = (
     _Shape(name="conv2d_s8__dsp", takes=_is_any, cost=_cost_general),
+    _Shape(name="conv2d_direct_s8__dsp", takes=_is_in_words, cost=_cost_direct, scratch=_scratch_direct),
     _Shape(name="stem_s8__dsp", takes=_is_stem, cost=_cost_stem, strided_input=False),
     _Shape(name="pointwise_s8__dsp", takes=_is_pointwise, cost=_cost_pointwise, extent=Extent.LONG_ROW),
 )
@@ -261,7 +289,7 @@ def _dsp_row(shape: _Shape, ties: Ties) -> Kernel:
         cost=lambda op, operands: shape.cost(op, operands, ties),
         extent=shape.extent,
         strided_input=shape.strided_input,
-        scratch=_scratch_dsp,
+        scratch=shape.scratch,
         stack=440,
     )
 
@@ -323,5 +351,5 @@ KERNELS: tuple[Kernel, ...] = (
     ),
     *_DSP,
     *(dense.pixels_dsp_row(Conv2D, form, ties, takes=_is_pointwise) for form in dense.Form for ties in Ties),
-    *(_of_one_channel(kernel) for kernel in _DSP if kernel.extent is Extent.ROW),
+    *(_of_one_channel(_dsp_row(shape, ties)) for shape in _SHAPES if shape.takes in (_is_any, _is_stem) for ties in Ties),
 )

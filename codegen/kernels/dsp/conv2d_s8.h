@@ -1,11 +1,12 @@
 /* int8 convolution on Armv7E-M: the windows of two output pixels are widened to int16 in scratch, then multiplied by all channels.
  *
- * Widening costs one instruction a value, once for all output channels, and lets one LDM feed four SMLADs (matmul_s8.h).
+ * Widening costs one instruction a value, once for all output channels, and lets one LDM feed four SMLADs (matmul_s8.h).  A last odd
+ * pixel, and every pixel of the `direct` kernels, is multiplied straight from the rows instead (window_s8.h).
  */
 #ifndef TINYC_DSP_CONV2D_S8_H
 #define TINYC_DSP_CONV2D_S8_H
 
-#include "dsp/matmul_s8.h"
+#include "dsp/window_s8.h"
 
 typedef struct {
     const int32_t *weights; /* blocks of four output channels: 2 * steps dual words, 16 constants */
@@ -35,61 +36,84 @@ TINYC_INLINE const int32_t *tinyc_blocks_end(const tinyc_conv2d_s8_dsp *p, int32
     return p->weights + blocks * (2 * p->steps + 4 * TINYC_REQUANTIZATION_WORDS);
 }
 
-/* The one to three channels after the whole blocks. */
-TINYC_SHARED void tinyc_multiply_rest(int8_t *out, int32_t pixels, const tinyc_conv2d_s8_dsp *p, uint32_t *acts, tinyc_pair_blocks *pair,
-                                      tinyc_single_blocks *single)
+/* The activation's range, where it is narrower than int8's. */
+TINYC_INLINE void tinyc_clamp_pixel(int8_t *out, const tinyc_conv2d_s8_dsp *p)
 {
-    const int32_t *weights = tinyc_blocks_end(p, p->out_channels >> 2);
-    const int32_t *weights_end = tinyc_blocks_end(p, (p->out_channels + 3) >> 2);
-    int8_t last[8];
-    if (pixels == 2) {
-        tinyc_pairs job;
-        tinyc_make_pairs(&job, acts, p->steps, weights, weights_end);
-        job.out_a = last;
-        job.out_b = last + 4;
-        pair(&job);
-    } else {
-        tinyc_single job;
-        tinyc_make_single(&job, acts, p->steps, weights, weights_end);
-        job.out = last;
-        single(&job);
-    }
-    for (int32_t i = 0; i < pixels; ++i) {
-        for (int32_t c = p->out_channels & ~3; c < p->out_channels; ++c) {
-            out[i * p->out_stride + c] = last[4 * i + (c & 3)];
-        }
+    if (p->least > -128 || p->most < 127) {
+        tinyc_clamp_bytes(out, p->out_channels, p->least, p->most);
     }
 }
 
-/* One or two widened pixels times all output channels. */
-TINYC_INLINE void tinyc_multiply(int8_t *out, int32_t pixels, tinyc_pairs *job, const tinyc_conv2d_s8_dsp *p, tinyc_pair_blocks *pair,
-                                 tinyc_single_blocks *single)
+/* Whether the inner blocks write every channel, and as it is to be. */
+TINYC_INLINE int32_t tinyc_is_whole(const tinyc_conv2d_s8_dsp *p)
 {
-    if (pixels == 2 && p->out_channels >= 4) {
-        job->out_a = out;
-        job->out_b = out + p->out_stride;
+    return (p->out_channels & 3) == 0 && p->least == -128 && p->most == 127;
+}
+
+/* Two widened pixels times all output channels; b may be a again. */
+TINYC_SHARED void tinyc_multiply_ragged(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_conv2d_s8_dsp *p, tinyc_pair_blocks *pair)
+{
+    const int32_t *whole_end = job->weights_end;
+    if (p->out_channels >= 4) {
+        job->out_a = out_a;
+        job->out_b = out_b;
         pair(job);
-    } else if (p->out_channels >= 4) {
-        tinyc_single last;
-        tinyc_make_single(&last, job->acts, p->steps, p->weights, tinyc_blocks_end(p, p->out_channels >> 2));
-        last.out = out;
-        single(&last);
     }
     if ((p->out_channels & 3) != 0) {
-        tinyc_multiply_rest(out, pixels, p, job->acts, pair, single);
+        int8_t last[8];
+        job->weights = whole_end;
+        job->weights_end = tinyc_blocks_end(p, (p->out_channels + 3) >> 2);
+        job->out_a = last;
+        job->out_b = last + 4;
+        pair(job);
+        for (int32_t c = p->out_channels & ~3; c < p->out_channels; ++c) {
+            out_a[c] = last[c & 3];
+            out_b[c] = last[4 + (c & 3)];
+        }
+        job->weights = p->weights;
+        job->weights_end = whole_end;
     }
-    if (p->least > -128 || p->most < 127) {
-        tinyc_clamp_bytes(out, p->out_channels, p->least, p->most);
-        if (pixels == 2) {
-            tinyc_clamp_bytes(out + p->out_stride, p->out_channels, p->least, p->most);
+    tinyc_clamp_pixel(out_a, p);
+    tinyc_clamp_pixel(out_b, p);
+}
+
+TINYC_INLINE void tinyc_multiply(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_conv2d_s8_dsp *p, tinyc_pair_blocks *pair)
+{
+    if (tinyc_is_whole(p)) {
+        job->out_a = out_a;
+        job->out_b = out_b;
+        pair(job);
+    } else {
+        tinyc_multiply_ragged(out_a, out_b, job, p, pair);
+    }
+}
+
+/* One window, where its runs lie, times all output channels. */
+TINYC_SHARED void tinyc_multiply_window(int8_t *out, tinyc_window *job, const tinyc_conv2d_s8_dsp *p, tinyc_window_blocks *window)
+{
+    job->weights = p->weights;
+    job->weights_end = tinyc_blocks_end(p, p->out_channels >> 2);
+    job->out = out;
+    if (p->out_channels >= 4) {
+        window(job);
+    }
+    if ((p->out_channels & 3) != 0) {
+        int8_t last[4];
+        job->weights = job->weights_end;
+        job->weights_end = tinyc_blocks_end(p, (p->out_channels + 3) >> 2);
+        job->out = last;
+        window(job);
+        for (int32_t c = p->out_channels & ~3; c < p->out_channels; ++c) {
+            out[c] = last[c & 3];
         }
     }
+    tinyc_clamp_pixel(out, p);
 }
 
 /* Whether a run of pairs goes without leaving the inner blocks. */
 TINYC_INLINE int32_t tinyc_is_straight(const tinyc_conv2d_s8_dsp *p)
 {
-    return p->runs == 1 && (p->run_bytes & 3) == 0 && (p->out_channels & 3) == 0 && p->least == -128 && p->most == 127;
+    return p->runs == 1 && (p->run_bytes & 3) == 0 && tinyc_is_whole(p);
 }
 
 /* `count` pairs whose windows are inside; the first starts `offset` bytes after the row pointers. */
@@ -252,9 +276,53 @@ TINYC_INLINE int32_t tinyc_pairs_inside(int32_t left, int32_t most, const tinyc_
     return pairs < most ? pairs : most;
 }
 
+/* The window at input column `left`, run by run, or tap by tap where a part of it is outside; `list` has room for all taps.  Returns
+ * whether all of it is inside. */
+TINYC_SHARED int32_t tinyc_set_window(tinyc_window *job, tinyc_run *list, const void *const *in, int32_t left, int32_t origin,
+                                      const tinyc_conv2d_s8_dsp *p)
+{
+    int32_t inside = left >= 0 && left + (p->kernel_columns - 1) * p->dilation < p->in_columns;
+    for (int32_t i = 0; i < p->kernel_rows; ++i) {
+        inside = inside && in[i * p->dilation_rows] != NULL;
+    }
+    const int32_t joined = inside && p->runs == 1;
+    tinyc_run *end = list;
+    for (int32_t i = 0; i < p->kernel_rows; ++i) {
+        const int8_t *row = (const int8_t *)in[i * p->dilation_rows];
+        for (int32_t j = 0; j < (joined ? 1 : p->kernel_columns); ++j) {
+            *end++ = row == NULL ? p->outside : tinyc_tap(row, left + j * p->dilation, origin, p);
+        }
+    }
+    tinyc_set_runs(job, list, end, joined ? p->run_bytes : p->in_channels);
+    return inside;
+}
+
+/* Every pixel straight from the rows; a window that is inside moves on as long as it is. */
+TINYC_SHARED void tinyc_conv2d_direct(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
+                                      tinyc_run *list, tinyc_window_blocks *window)
+{
+    const int32_t last = p->in_columns - 1 - (p->kernel_columns - 1) * p->dilation;
+    const int32_t start = x0 * p->stride - p->pad_left;
+    const int32_t origin = start > 0 ? start : 0;
+    int32_t left = start, inside = 0;
+    tinyc_window job;
+    for (int32_t x = x0; x < x1; ++x) {
+        if (inside && left <= last) {
+            for (tinyc_run *run = list; run != job.runs_end; ++run) {
+                *run += p->stride * p->in_stride;
+            }
+        } else {
+            inside = tinyc_set_window(&job, list, in, left, origin, p);
+        }
+        tinyc_multiply_window(out, &job, p, window);
+        left += p->stride;
+        out += p->out_stride;
+    }
+}
+
 TINYC_INLINE void tinyc_conv2d_pairs(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
                                      uint32_t *scratch, tinyc_widen *widen, int32_t straight, tinyc_pair_blocks *pair,
-                                     tinyc_single_blocks *single)
+                                     tinyc_window_blocks *window)
 {
     tinyc_pairs job;
     tinyc_make_pairs(&job, scratch, p->steps, p->weights, tinyc_blocks_end(p, p->out_channels >> 2));
@@ -262,38 +330,44 @@ TINYC_INLINE void tinyc_conv2d_pairs(int8_t *out, const void *const *in, int32_t
     const int32_t origin = start > 0 ? start : 0;
     int32_t left = start;
     for (int32_t count = x1 - x0; count > 0;) {
-        const int32_t inside = tinyc_pairs_inside(left, count >> 1, p);
-        const int32_t done = inside > 0 ? 2 * inside : count > 1 ? 2 : 1;
+        int32_t inside = tinyc_pairs_inside(left, count >> 1, p);
+        int32_t offset = (left - origin) * p->in_stride;
         if (inside > 0 && straight) {
-            tinyc_multiply_straight(out, in, (left - origin) * p->in_stride, inside, &job, p, pair);
+            tinyc_multiply_straight(out, in, offset, inside, &job, p, pair);
+        } else if (count == 1 && (p->in_channels & 3) == 0) {
+            tinyc_window one;
+            (void)tinyc_set_window(&one, (tinyc_run *)(void *)scratch, in, left, origin, p);
+            tinyc_multiply_window(out, &one, p, window);
+            return;
         } else if (inside > 0) {
-            int32_t offset = (left - origin) * p->in_stride;
             int8_t *target = out;
             for (int32_t i = 0; i < inside; ++i) {
                 widen(scratch, in, offset, offset + p->stride * p->in_stride, p);
-                tinyc_multiply(target, 2, &job, p, pair, single);
+                tinyc_multiply(target, target + p->out_stride, &job, p, pair);
                 offset += 2 * p->stride * p->in_stride;
                 target += 2 * p->out_stride;
             }
         } else {
-            tinyc_widen_any(in, left, done == 2 ? left + p->stride : left, origin, p, scratch, widen);
-            tinyc_multiply(out, done, &job, p, pair, single);
+            const int32_t next = count > 1;
+            inside = 1;
+            tinyc_widen_any(in, left, left + next * p->stride, origin, p, scratch, widen);
+            tinyc_multiply(out, out + next * p->out_stride, &job, p, pair);
         }
-        left += done * p->stride;
-        out += done * p->out_stride;
-        count -= done;
+        left += 2 * inside * p->stride;
+        out += 2 * inside * p->out_stride;
+        count -= 2 * inside;
     }
 }
 
 TINYC_SHARED void tinyc_conv2d_shared(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
-                                      uint32_t *scratch, tinyc_pair_blocks *pair, tinyc_single_blocks *single)
+                                      uint32_t *scratch, tinyc_pair_blocks *pair, tinyc_window_blocks *window)
 {
-    tinyc_conv2d_pairs(out, in, x0, x1, p, scratch, tinyc_widen_interior, tinyc_is_straight(p), pair, single);
+    tinyc_conv2d_pairs(out, in, x0, x1, p, scratch, tinyc_widen_interior, tinyc_is_straight(p), pair, window);
 }
 
 /* A window of one tap and stride 1: pixels may be those of a whole image. */
 TINYC_SHARED void tinyc_pointwise_shared(int8_t *out, const int8_t *in, int32_t count, const tinyc_conv2d_s8_dsp *p, uint32_t *scratch,
-                                         tinyc_pair_blocks *pair, tinyc_single_blocks *single)
+                                         tinyc_pair_blocks *pair, tinyc_window_blocks *window)
 {
     const void *const rows[1] = {in};
     tinyc_pairs job;
@@ -304,50 +378,70 @@ TINYC_SHARED void tinyc_pointwise_shared(int8_t *out, const int8_t *in, int32_t 
         out += (count & ~1) * p->out_stride;
         count &= 1;
     }
-    for (; count > 0; count -= 2) {
-        (void)tinyc_widen_pair(scratch, in, count > 1 ? in + p->in_stride : in, p->in_channels);
-        tinyc_multiply(out, count > 1 ? 2 : 1, &job, p, pair, single);
+    for (; count > 1 || (count > 0 && (p->in_channels & 3) != 0); count -= 2) {
+        const int32_t next = count > 1;
+        (void)tinyc_widen_pair(scratch, in, in + next * p->in_stride, p->in_channels);
+        tinyc_multiply(out, out + next * p->out_stride, &job, p, pair);
         in += 2 * p->in_stride;
         out += 2 * p->out_stride;
+    }
+    if (count > 0) {
+        const tinyc_run run = in;
+        tinyc_window last;
+        tinyc_set_runs(&last, &run, &run + 1, p->in_channels);
+        tinyc_multiply_window(out, &last, p, window);
     }
 }
 
 /* Any window; one copy of the code for all layers. */
 TINYC_INLINE void conv2d_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
-    tinyc_conv2d_shared((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_pair_blocks_ties, tinyc_single_blocks_ties);
+    tinyc_conv2d_shared((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_pair_blocks_ties, tinyc_window_blocks_ties);
 }
 
 TINYC_INLINE void conv2d_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
-    tinyc_conv2d_shared((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_pair_blocks_relu, tinyc_single_blocks_relu);
+    tinyc_conv2d_shared((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_pair_blocks_relu, tinyc_window_blocks_relu);
+}
+
+/* Channels a multiple of four, read where they are: all the scratch it needs is a list of taps; one copy of the code for all layers. */
+TINYC_INLINE void conv2d_direct_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
+                                        void *scratch)
+{
+    tinyc_conv2d_direct((int8_t *)out, in, x0, x1, p, (tinyc_run *)scratch, tinyc_window_blocks_ties);
+}
+
+TINYC_INLINE void conv2d_direct_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
+                                             void *scratch)
+{
+    tinyc_conv2d_direct((int8_t *)out, in, x0, x1, p, (tinyc_run *)scratch, tinyc_window_blocks_relu);
 }
 
 /* A window whose rows are at most 32 adjacent bytes, as over an image's few channels; a copy for each layer. */
 TINYC_INLINE void stem_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
     tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, tinyc_pair_blocks_ties,
-                       tinyc_single_blocks_ties);
+                       tinyc_window_blocks_ties);
 }
 
 TINYC_INLINE void stem_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
     tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, tinyc_pair_blocks_relu,
-                       tinyc_single_blocks_relu);
+                       tinyc_window_blocks_relu);
 }
 
 /* One tap, stride 1; one copy of the code for all layers. */
 TINYC_INLINE void pointwise_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
     tinyc_pointwise_shared((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, (uint32_t *)scratch, tinyc_pair_blocks_ties,
-                           tinyc_single_blocks_ties);
+                           tinyc_window_blocks_ties);
 }
 
 TINYC_INLINE void pointwise_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
                                          void *scratch)
 {
     tinyc_pointwise_shared((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, (uint32_t *)scratch, tinyc_pair_blocks_relu,
-                           tinyc_single_blocks_relu);
+                           tinyc_window_blocks_relu);
 }
 
 #endif

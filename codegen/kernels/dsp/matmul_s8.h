@@ -40,19 +40,6 @@ typedef struct {
 
 typedef void tinyc_pair_blocks(const tinyc_pairs *job);
 
-/* One pixel, widened as pixel a. */
-typedef struct {
-    const uint32_t *acts;
-    int8_t *out;
-    const int32_t *weights;
-    const int32_t *weights_end;
-    const uint32_t *acts_end;
-    uint32_t unit_skip;
-    uint32_t odd;
-} tinyc_single;
-
-typedef void tinyc_single_blocks(const tinyc_single *job);
-
 /* One vector of bytes: blocks of eight channels of dual words, or ("plain") of four channels of bytes as they are, which any weights
  * allow.  `acts_end` is after the whole groups of four; `tail` has the last one to three bytes. */
 typedef void tinyc_vector_blocks(const int8_t *acts, const int32_t *weights, int8_t *out, const int32_t *weights_end, const int8_t *acts_end,
@@ -61,7 +48,6 @@ typedef void tinyc_vector_blocks(const int8_t *acts, const int32_t *weights, int
 enum {
     TINYC_PAIR_STEP_BYTES = 48, /* of code */
     TINYC_WIDEN_GROUP_BYTES = 28,
-    TINYC_SINGLE_UNIT_BYTES = 60,
     TINYC_VECTOR_GROUP_BYTES = 124,
     TINYC_PLAIN_GROUP_BYTES = 80,
     TINYC_REQUANTIZATION_WORDS = 4
@@ -86,17 +72,6 @@ TINYC_INLINE void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t ste
     job->group_skip = 0;
     job->count = 1;
     job->outside = 0;
-}
-
-TINYC_INLINE void tinyc_make_single(tinyc_single *job, const uint32_t *acts, int32_t steps, const int32_t *weights,
-                                    const int32_t *weights_end)
-{
-    job->acts = acts;
-    job->weights = weights;
-    job->weights_end = weights_end;
-    job->acts_end = acts + 2 * steps;
-    job->unit_skip = TINYC_SINGLE_UNIT_BYTES * ((uint32_t)(steps >> 1) & 3u) - 1u;
-    job->odd = (uint32_t)steps & 1u;
 }
 
 #if TINYC_HAS_DSP
@@ -258,83 +233,6 @@ TINYC_INLINE void tinyc_make_single(tinyc_single *job, const uint32_t *acts, int
 
 TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_ties, TINYC_TIES)
 TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_RELU)
-
-/* acts r0, weights r1, pixel r2 r3, weights r8 .. r11; sums: channels 01 r4 and 0 r5, channels 23 r6 and 2 r7. */
-#define TINYC_SINGLE_PRODUCTS(pixel, weights01, weights23)                                                                     \
-    "smlad r4, " weights01 ", " pixel ", r4\n"                                                                                 \
-    "sxtb16 "   weights01 ", " weights01 "\n"                                                                                  \
-    "smlad r5, " weights01 ", " pixel ", r5\n"                                                                                 \
-    "smlad r6, " weights23 ", " pixel ", r6\n"                                                                                 \
-    "sxtb16 "   weights23 ", " weights23 "\n"                                                                                  \
-    "smlad r7, " weights23 ", " pixel ", r7\n"
-
-#define TINYC_SINGLE_STEP                                                                                                      \
-    "ldr.w r2, [r0], #8\n"                                                                                                     \
-    "ldmia.w r1!, {r8, r9}\n"                                                                                                  \
-    TINYC_SINGLE_PRODUCTS("r2", "r8", "r9")
-
-/* Two steps. */
-#define TINYC_SINGLE_UNIT                                                                                                      \
-    "ldr.w r2, [r0], #8\n"                                                                                                     \
-    "ldr.w r3, [r0], #8\n"                                                                                                     \
-    "ldmia.w r1!, {r8, r9, r10, r11}\n"                                                                                        \
-    TINYC_SINGLE_PRODUCTS("r2", "r8", "r9")                                                                                    \
-    TINYC_SINGLE_PRODUCTS("r3", "r10", "r11")
-
-#define TINYC_REQUANTIZE_SINGLE(high_mul, sum, doubling)                                                                       \
-    "ldmia.w r1!, {r0, r2, r3, r12}\n"                                                                                         \
-    TINYC_REQUANTIZE(high_mul, sum, doubling)                                                                                  \
-    "strb " sum ", [r8], #1\n"
-
-/* Stack: 0 acts, 4 out, 8 weights_end, 12 acts_end, 16 entry, 20 first entry: that or the odd step. */
-#define TINYC_DEFINE_SINGLE_BLOCKS(name, high_mul)                                                                             \
-    TINYC_NAKED void name(TINYC_ARGUMENT const tinyc_single *job)                                                              \
-    {                                                                                                                          \
-        __asm__ volatile(                                                                                                      \
-            "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                                    \
-            "ldmia.w r0, {r0, r2, r3, r4, r5, r7, r8}\n"                                                                       \
-            "adr.w r6, 3f\n"                                                                                                   \
-            "sub r6, r6, r7\n"                                                                                                 \
-            "adr.w r7, 6f\n"                                                                                                   \
-            "orr r7, r7, #1\n"                                                                                                 \
-            "cmp r8, #0\n"                                                                                                     \
-            "it eq\n"                                                                                                          \
-            "moveq r7, r6\n"                                                                                                   \
-            "push {r0, r2, r4, r5, r6, r7}\n"                                                                                  \
-            "mov r1, r3\n"                                                                                                     \
-            "1:\n"                                                                                                             \
-            "ldr r0, [sp]\n"                                                                                                   \
-            "mov r4, #0\n"                                                                                                     \
-            "mov r5, #0\n"                                                                                                     \
-            "mov r6, #0\n"                                                                                                     \
-            "mov r7, #0\n"                                                                                                     \
-            "ldr.w pc, [sp, #20]\n"                                                                                            \
-            "6:\n"                                                                                                             \
-            TINYC_SINGLE_STEP                                                                                                  \
-            "ldr.w pc, [sp, #16]\n"                                                                                            \
-            "2:\n"                                                                                                             \
-            TINYC_SINGLE_UNIT TINYC_SINGLE_UNIT TINYC_SINGLE_UNIT TINYC_SINGLE_UNIT                                            \
-            "3:\n"                                                                                                             \
-            "ldr r2, [sp, #12]\n"                                                                                              \
-            "cmp r0, r2\n"                                                                                                     \
-            "bne.w 2b\n"                                                                                                       \
-            "sub r4, r4, r5\n"                                                                                                 \
-            "sub r6, r6, r7\n"                                                                                                 \
-            "ldr r8, [sp, #4]\n"                                                                                               \
-            TINYC_REQUANTIZE_SINGLE(high_mul, "r5", "lsl #1")                                                                  \
-            TINYC_REQUANTIZE_SINGLE(high_mul, "r4", "asr #7")                                                                  \
-            TINYC_REQUANTIZE_SINGLE(high_mul, "r7", "lsl #1")                                                                  \
-            TINYC_REQUANTIZE_SINGLE(high_mul, "r6", "asr #7")                                                                  \
-            "str r8, [sp, #4]\n"                                                                                               \
-            "ldr r0, [sp, #8]\n"                                                                                               \
-            "cmp r1, r0\n"                                                                                                     \
-            "bne.w 1b\n"                                                                                                       \
-            "add sp, sp, #24\n"                                                                                                \
-            "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                                   \
-    }
-
-TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_ties, TINYC_TIES)
-TINYC_DEFINE_SINGLE_BLOCKS(tinyc_single_blocks_relu, TINYC_RELU)
 
 /* acts r0, weights r1, inputs r2 (even) r3 (odd), weights r12 lr; sums of channels 01 r4, 0 r5, 23 r6, 2 r7, 45 r8, 4 r9, 67 r10, 6 r11. */
 #define TINYC_VECTOR_HALF(inputs)                                                                                              \
@@ -542,19 +440,32 @@ TINYC_INLINE void tinyc_store_dual(int8_t *out, int32_t both, int32_t low, const
     out[1] = tinyc_requantize_fast(high, constants + TINYC_REQUANTIZATION_WORDS, ties);
 }
 
+/* Two widened inputs times four channels. */
+TINYC_INLINE const int32_t *tinyc_step_1x4(int32_t *sums, uint32_t inputs, const int32_t *weights)
+{
+    for (int i = 0; i < 2; ++i) {
+        sums[2 * i] = tinyc_smlad((uint32_t)weights[i], inputs, sums[2 * i]);
+        sums[2 * i + 1] = tinyc_smlad(tinyc_sxtb16((uint32_t)weights[i]), inputs, sums[2 * i + 1]);
+    }
+    return weights + 2;
+}
+
+/* The sums of four channels, requantized; returns what follows their constants. */
+TINYC_INLINE const int32_t *tinyc_store_1x4(int8_t *out, const int32_t *sums, const int32_t *constants, int32_t ties)
+{
+    tinyc_store_dual(out, sums[0], sums[1], constants, ties);
+    tinyc_store_dual(out + 2, sums[2], sums[3], constants + 2 * TINYC_REQUANTIZATION_WORDS, ties);
+    return constants + 4 * TINYC_REQUANTIZATION_WORDS;
+}
+
 /* One pixel times four channels; the words of a pixel are two apart. */
 TINYC_INLINE const int32_t *tinyc_block_1x4(const uint32_t *acts, const uint32_t *acts_end, const int32_t *weights, int8_t *out, int32_t ties)
 {
     int32_t sums[4] = {0, 0, 0, 0};
-    for (; acts != acts_end; acts += 2, weights += 2) {
-        for (int i = 0; i < 2; ++i) {
-            sums[2 * i] = tinyc_smlad((uint32_t)weights[i], acts[0], sums[2 * i]);
-            sums[2 * i + 1] = tinyc_smlad(tinyc_sxtb16((uint32_t)weights[i]), acts[0], sums[2 * i + 1]);
-        }
+    for (; acts != acts_end; acts += 2) {
+        weights = tinyc_step_1x4(sums, acts[0], weights);
     }
-    tinyc_store_dual(out, sums[0], sums[1], weights, ties);
-    tinyc_store_dual(out + 2, sums[2], sums[3], weights + 2 * TINYC_REQUANTIZATION_WORDS, ties);
-    return weights + 4 * TINYC_REQUANTIZATION_WORDS;
+    return tinyc_store_1x4(out, sums, weights, ties);
 }
 
 /* Four bytes of a and of b, widened: {a even, b even, a odd, b odd}. */
@@ -603,14 +514,6 @@ TINYC_INLINE void tinyc_pair_blocks_c(const tinyc_pairs *job, int32_t ties)
         }
         out_a = out_b + job->out_gap;
         out_b = out_a + job->out_stride;
-    }
-}
-
-TINYC_INLINE void tinyc_single_blocks_c(const tinyc_single *job, int32_t ties)
-{
-    int8_t *out = job->out;
-    for (const int32_t *weights = job->weights; weights != job->weights_end; out += 4) {
-        weights = tinyc_block_1x4(job->acts, job->acts_end, weights, out, ties);
     }
 }
 
@@ -673,7 +576,6 @@ TINYC_INLINE void tinyc_plain_blocks_c(const int8_t *acts, const int32_t *weight
 
 #define TINYC_DEFINE_BLOCKS(suffix, ties)                                                                                      \
     TINYC_SHARED void tinyc_pair_blocks_##suffix(const tinyc_pairs *job) { tinyc_pair_blocks_c(job, ties); }                   \
-    TINYC_SHARED void tinyc_single_blocks_##suffix(const tinyc_single *job) { tinyc_single_blocks_c(job, ties); }              \
     TINYC_SHARED void tinyc_vector_blocks_##suffix(const int8_t *acts, const int32_t *weights, int8_t *out,                    \
                                                    const int32_t *weights_end, const int8_t *acts_end, uint32_t skip,          \
                                                    uint32_t tail, uint32_t has_tail)                                           \
