@@ -134,7 +134,7 @@ def make_plan(
     ]
     best = min(plans, key=lambda plan: plan.arena_bytes)
     if schedule in ("auto", "stream"):
-        best = min(best, _with_less_scratch(graph, isas, best, effort), key=lambda plan: plan.arena_bytes)
+        best = min(best, _with_less_scratch(graph, isas, best, effort, budget), key=lambda plan: plan.arena_bytes)
     if schedule != "auto" or budget is None:
         return best
     peak = budget
@@ -163,7 +163,7 @@ def make_steps(
     return _steps(graph, kernels, views, isas), views
 
 
-def _with_less_scratch(graph: Graph, isas: tuple[Isa, ...], plan: Plan, effort: float) -> Plan:
+def _with_less_scratch(graph: Graph, isas: tuple[Isa, ...], plan: Plan, effort: float, budget: int | None) -> Plan:
     """`plan` with kernels that need less scratch, but only where scratch makes the peak."""
     lean, lean_views = make_steps(graph, isas=isas, scratch=dict.fromkeys((step.name for step in plan.steps), 0))
     if [step.kernel for step in lean] == [step.kernel for step in plan.steps]:
@@ -172,10 +172,26 @@ def _with_less_scratch(graph: Graph, isas: tuple[Isa, ...], plan: Plan, effort: 
     if point.peak >= plan.arena_bytes:
         return plan
     spare = spare_scratch(graph, lean, lean_views, point)
+    most = min(plan.arena_bytes, plan.arena_bytes if budget is None else budget) - point.peak
+    worth = _worthwhile_scratch(plan.steps, lean, spare, peak=point.peak, most=most)
+    spare = [size + worth for size in spare]
     steps, views = make_steps(graph, isas=isas, scratch={step.name: spare[i] for i, step in enumerate(lean)})
     if [_shape_of(step) for step in steps] != [_shape_of(step) for step in lean]:
         steps, views = lean, lean_views
     return _placed(graph, steps, views, point.partition, effort)
+
+
+def _worthwhile_scratch(full: Sequence[Step], lean: Sequence[Step], spare: Sequence[int], *, peak: int, most: int) -> int:
+    """The bytes above the lean plan's `peak`, up to `most`, where the peak's square times the instructions is least."""
+    steps = [
+        (fast.scratch_bytes - room, fast.kernel.cost(fast.op, fast.operands), slow.kernel.cost(slow.op, slow.operands))
+        for fast, slow, room in zip(full, lean, spare, strict=True)
+    ]
+    candidates = {0, *(lacking for lacking, _, _ in steps if 0 < lacking < most)}
+    return min(
+        sorted(candidates),
+        key=lambda extra: (peak + extra) ** 2 * sum(slow if lacking > extra else fast for lacking, fast, slow in steps),
+    )
 
 
 def _shape_of(step: Step) -> tuple[object, ...]:
