@@ -11,7 +11,7 @@ from pathlib import Path
 import jinja2
 
 from tinyc import __version__
-from tinyc.emit.literals import array_rows, c_float, scalar_macro
+from tinyc.emit.literals import array_rows, scalar_macro
 from tinyc.lower import Port, Program
 from tinyc.paths import CODEGEN
 
@@ -74,8 +74,13 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         autoescape=False,
     )
-    environment.filters.update(array_rows=array_rows, c_float=c_float, scalar_macro=scalar_macro)
+    environment.filters.update(array_rows=array_rows, scalar_macro=scalar_macro, statements=_statements)
     return environment
+
+
+def _statements(text: str, indent: int) -> str:
+    """Lines of C at their indentation; those that printed nothing leave no blank line."""
+    return "".join(f"{' ' * indent}{line}\n" for line in text.splitlines() if line.strip())
 
 
 def _pointer_type(ports: tuple[Port, ...]) -> str:

@@ -226,14 +226,9 @@ class RegionLoop:
         return max(len(self.loops[0].tiles), 1)
 
     @property
-    def tile_numbers(self) -> int:
-        """How many numbers describe a layer in a tile."""
-        return 5 + max(len(loop.sources) for loop in self.loops)
-
-    def tile_row(self, tile: LoopTile) -> tuple[int, ...]:
-        """Those numbers: see `LoopTile`."""
-        shifts = (*tile.inputs, *(0,) * (self.tile_numbers - 5 - len(tile.inputs)))
-        return (tile.first, tile.end, tile.x0, tile.x1, tile.out, *shifts)
+    def tile_inputs(self) -> int:
+        """The most inputs that a layer reads."""
+        return max(len(loop.sources) for loop in self.loops)
 
     def calls(self) -> Iterator[tuple[int, int, int, int]]:
         """(position, actual row, x0, x1) in the order of execution."""
@@ -283,6 +278,12 @@ class Program:
     def pushed(self) -> RegionLoop | None:
         """The region that takes the input row by row."""
         return next((region for region in self.regions if region.state_offset is not None), None)
+
+    @property
+    def keeps_rings(self) -> bool:
+        """Whether some row lies in a slot that its number tells; a ring of one row needs none."""
+        kept = (ring for loop in self.loops for ring in (loop.ring, *(source.ring for source in loop.sources)))
+        return any(ring is not None and ring > 1 for ring in kept)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
