@@ -99,9 +99,14 @@ def single(
 
 
 def write(
-    tensors: Sequence[Tensor], operators: Sequence[Operator], inputs: Sequence[str], outputs: Sequence[str]
+    tensors: Sequence[Tensor],
+    operators: Sequence[Operator],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    *,
+    open_batch: Sequence[str] = (),
 ) -> bytes:
-    """The bytes of a .tflite file with one graph."""
+    """The bytes of a .tflite file with one graph; the tensors in `open_batch` have -1 as first extent in their signature."""
     builder = flatbuffers.Builder(1024)
     index = {t.name: i for i, t in enumerate(tensors)}
     buffers = [_table(builder, "Buffer")]
@@ -111,7 +116,7 @@ def write(
         if t.data is not None:
             number = len(buffers)
             buffers.append(_table(builder, "Buffer", Data=_aligned(builder, t.values.tobytes())))
-        entries.append(_tensor(builder, t, number))
+        entries.append(_tensor(builder, t, number, open_batch=t.name in open_batch))
     kinds = list(dict.fromkeys((o.kind, o.version or VERSIONS.get(o.kind, 1)) for o in operators))
     codes = [_operator_code(builder, kind, version) for kind, version in kinds]
     nodes = [_operator(builder, o, index, kinds) for o in operators]
@@ -135,13 +140,15 @@ def write(
     return bytes(builder.Output())
 
 
-def _tensor(builder: Any, t: Tensor, buffer: int) -> int:
+def _tensor(builder: Any, t: Tensor, buffer: int, *, open_batch: bool) -> int:
     fields = {
         "Shape": _ints(builder, t.shape),
         "Type": getattr(tflite.TensorType, t.dtype.name),
         "Buffer": buffer,
         "Name": builder.CreateString(t.name),
     }
+    if open_batch:
+        fields["ShapeSignature"] = _ints(builder, (-1, *t.shape[1:]))
     if t.quantization is not None:
         fields["Quantization"] = _table(
             builder,
@@ -194,7 +201,7 @@ def _offsets(builder: Any, offsets: Sequence[int]) -> int:
 
 def _aligned(builder: Any, data: bytes) -> int:
     builder.StartVector(1, len(data), 16)
-    for byte in reversed(data):
-        builder.PrependByte(byte)
+    builder.head -= len(data)
+    builder.Bytes[builder.head : builder.head + len(data)] = data
     vector: int = builder.EndVector()
     return vector

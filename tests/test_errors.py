@@ -50,7 +50,11 @@ CASES = {
         2,
         r".*'stm32f764'\. Did you mean stm32f746\b.*\?",
     ),
-    "unknown board, far off": (["analyze", "{digits}", "--board", "qqq"], 2, r".*'qqq'\. Boards: host, .*stm32f746.*\."),
+    "unknown board, far off": (
+        ["analyze", "{digits}", "--board", "qqq"],
+        2,
+        r".*'qqq'\. Boards: host, .*stm32f746.*\.",
+    ),
     "unknown target": (
         [*ON_BOARD, "--on", "moon"],
         2,

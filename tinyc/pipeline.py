@@ -43,9 +43,7 @@ class Options:
     profile: bool = False
 
 
-def analyze(
-    path: Path, *, board: str | None, options: Options, progress: Progress, front: bool = True
-) -> Analysis:
+def analyze(path: Path, *, board: str | None, options: Options, progress: Progress, front: bool = True) -> Analysis:
     """Import and plan; nothing is built.  `front`: also every way to trade work for memory, which takes longer."""
     started = time.monotonic()
     target = None if board is None else load(board)
@@ -183,7 +181,9 @@ def _require_peak(analysis: Analysis, firmware: Firmware, result: RunResult, opt
     arena, static = analysis.program.arena_bytes, firmware.static_bytes
     stack, used = firmware.stack_bound_bytes or 0, result.stack_used_bytes or 0
     if firmware.stack_bound_bytes is not None and used > stack:
-        raise TargetFault(f"{firmware.board.name}: the model used {used:,} B of stack, its call graph allows {stack:,} B.")
+        raise TargetFault(
+            f"{firmware.board.name}: the model used {used:,} B of stack, its call graph allows {stack:,} B."
+        )
     over = 0 if options.ram is None else arena + stack + static - options.ram
     if over > 0:
         raise DoesNotFit(

@@ -351,5 +351,10 @@ KERNELS: tuple[Kernel, ...] = (
     ),
     *_DSP,
     *(dense.pixels_dsp_row(Conv2D, form, ties, takes=_is_pointwise) for form in dense.Form for ties in Ties),
-    *(_of_one_channel(_dsp_row(shape, ties)) for shape in _SHAPES if shape.takes in (_is_any, _is_stem) for ties in Ties),
+    *(
+        _of_one_channel(_dsp_row(shape, ties))
+        for shape in _SHAPES
+        if shape.takes in (_is_any, _is_stem)
+        for ties in Ties
+    ),
 )

@@ -46,9 +46,7 @@ def _bind_mean(op: Op, operands: Operands, strides: Strides) -> Bound:
 def _bind_average(op: Op, operands: Operands, strides: Strides) -> Bound:
     assert isinstance(op, AverageOfSum)
     least, most = activation_range(op.activation, operands.output)
-    return Bound(
-        fields={"channels": operands.output.hwc[2], "count": op.count, "least": least, "most": most}
-    )
+    return Bound(fields={"channels": operands.output.hwc[2], "count": op.count, "least": least, "most": most})
 
 
 def _cost_scalar(op: Op, operands: Operands) -> int:

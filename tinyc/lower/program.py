@@ -268,7 +268,9 @@ class Program:
     @property
     def loops(self) -> tuple[Loop, ...]:
         """Every layer's loop, by layer index."""
-        return tuple(loop for group in self.groups for loop in (group.loops if isinstance(group, RegionLoop) else (group,)))
+        return tuple(
+            loop for group in self.groups for loop in (group.loops if isinstance(group, RegionLoop) else (group,))
+        )
 
     @property
     def regions(self) -> tuple[RegionLoop, ...]:

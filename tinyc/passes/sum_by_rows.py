@@ -31,7 +31,13 @@ def sum_by_rows(graph: Graph) -> Graph:
         )
         tensors.append(total)
         operations.append(
-            replace(operation, name=f"{operation.name}:sum", op=RunningSum(), inputs=operation.inputs[:1], outputs=(total.name,))
+            replace(
+                operation,
+                name=f"{operation.name}:sum",
+                op=RunningSum(),
+                inputs=operation.inputs[:1],
+                outputs=(total.name,),
+            )
         )
         operations.append(replace(operation, op=finish, inputs=(total.name,)))
     return with_operations(graph, operations, tensors=tensors)

@@ -134,7 +134,7 @@ def make_plan(
     ]
     best = min(plans, key=lambda plan: plan.arena_bytes)
     if schedule in ("auto", "stream"):
-        best = min(best, _with_less_scratch(graph, isas, best, effort, budget), key=lambda plan: plan.arena_bytes)
+        best = _with_less_scratch(graph, isas, best, effort, budget)
     if schedule != "auto" or budget is None:
         return best
     peak = budget
@@ -164,25 +164,44 @@ def make_steps(
 
 
 def _with_less_scratch(graph: Graph, isas: tuple[Isa, ...], plan: Plan, effort: float, budget: int | None) -> Plan:
-    """`plan` with kernels that need less scratch, but only where scratch makes the peak."""
-    lean, lean_views = make_steps(graph, isas=isas, scratch=dict.fromkeys((step.name for step in plan.steps), 0))
+    """`plan`, or one with kernels that need less scratch where scratch makes the peak: the one whose `_price` is less."""
+    names = [step.name for step in plan.steps]
+    lean, lean_views = make_steps(graph, isas=isas, scratch=dict.fromkeys(names, 0))
     if [step.kernel for step in lean] == [step.kernel for step in plan.steps]:
         return plan
     point = least_memory(graph, lean, lean_views)
     if point.peak >= plan.arena_bytes:
         return plan
     spare = spare_scratch(graph, lean, lean_views, point)
-    most = min(plan.arena_bytes, plan.arena_bytes if budget is None else budget) - point.peak
-    worth = _worthwhile_scratch(plan.steps, lean, spare, peak=point.peak, most=most)
-    spare = [size + worth for size in spare]
-    steps, views = make_steps(graph, isas=isas, scratch={step.name: spare[i] for i, step in enumerate(lean)})
+    worth = _worthwhile_scratch(plan.steps, lean, spare, peak=point.peak, most=plan.arena_bytes - point.peak)
+    limits = {name: room + worth for name, room in zip(names, spare, strict=True)}
+    steps, views = make_steps(graph, isas=isas, scratch=limits)
+    for mine, its in zip(steps, lean, strict=True):
+        if _shape_of(mine) != _shape_of(its):
+            limits[its.name] = 0  # the partition is made for the lean kernel's calls
+    steps, views = make_steps(graph, isas=isas, scratch=limits)
     if [_shape_of(step) for step in steps] != [_shape_of(step) for step in lean]:
         steps, views = lean, lean_views
-    return _placed(graph, steps, views, point.partition, effort)
+    found = _placed(graph, steps, views, point.partition, effort)
+    if budget is not None and (plan.arena_bytes > budget) != (found.arena_bytes > budget):
+        return found if found.arena_bytes <= budget else plan
+    return min(plan, found, key=lambda each: _price(each.arena_bytes, _work(each.steps)))
 
 
-def _worthwhile_scratch(full: Sequence[Step], lean: Sequence[Step], spare: Sequence[int], *, peak: int, most: int) -> int:
-    """The bytes above the lean plan's `peak`, up to `most`, where the peak's square times the instructions is least."""
+def _price(peak: int, work: int) -> int:
+    """What weighs instructions against bytes: one in a hundred of the peak is worth four in a hundred of the work."""
+    return peak**4 * work
+
+
+def _work(steps: Sequence[Step]) -> int:
+    """The instructions that the kernels are predicted to take."""
+    return sum(step.kernel.cost(step.op, step.operands) for step in steps)
+
+
+def _worthwhile_scratch(
+    full: Sequence[Step], lean: Sequence[Step], spare: Sequence[int], *, peak: int, most: int
+) -> int:
+    """The bytes above the lean plan's `peak`, fewer than `most`, that make the least price."""
     steps = [
         (fast.scratch_bytes - room, fast.kernel.cost(fast.op, fast.operands), slow.kernel.cost(slow.op, slow.operands))
         for fast, slow, room in zip(full, lean, spare, strict=True)
@@ -190,7 +209,7 @@ def _worthwhile_scratch(full: Sequence[Step], lean: Sequence[Step], spare: Seque
     candidates = {0, *(lacking for lacking, _, _ in steps if 0 < lacking < most)}
     return min(
         sorted(candidates),
-        key=lambda extra: (peak + extra) ** 2 * sum(slow if lacking > extra else fast for lacking, fast, slow in steps),
+        key=lambda extra: _price(peak + extra, sum(slow if lacking > extra else fast for lacking, fast, slow in steps)),
     )
 
 

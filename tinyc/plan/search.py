@@ -338,7 +338,9 @@ def pinned_lifetimes(graph: Graph, steps: Sequence[Step], views: Views) -> dict[
     """Lifetimes in steps; inputs live from before the first, outputs to after the last."""
     found = lifetimes(graph, steps)
     inputs, outputs = ({views[name].root for name in names} for names in (graph.inputs, graph.outputs))
-    for root in sorted(inputs - found.keys()):  # no step touches it: an input that is an output, perhaps reshaped, or is unused
+    for root in sorted(
+        inputs - found.keys()
+    ):  # no step touches it: an input that is an output, perhaps reshaped, or is unused
         found[root] = Lifetime(root=root, bytes=graph.tensors[root].bytes, first=-1, last=len(steps))
     for root in found.keys() & (inputs | outputs):
         life = found[root]

@@ -27,7 +27,10 @@ def check_file(path: Path) -> None:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write `text` to `path` in one step; a reader sees the old file or the new one."""
+    """Write `text` to `path` in one step; a reader sees the old file or the new one.  A device or a pipe is written to as it is."""
+    if path.exists() and not path.is_file():
+        path.write_text(text)
+        return
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "w") as file:
