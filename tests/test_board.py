@@ -9,7 +9,7 @@ import pytest
 from tinyc import board, paths
 from tinyc.errors import UsageError
 
-SHIPPED = ("host", "mps2_an386", "mps2_an500", "nrf52840", "stm32f407", "stm32f746")
+SHIPPED = ("host", "mps2_an386", "mps2_an500", "nrf52840", "ra8m1", "stm32f407", "stm32f746")
 
 
 def test_names() -> None:
@@ -30,6 +30,7 @@ def test_names() -> None:
             True,
         ),
         ("nrf52840", "cortex-m4", 64, (0, 1024), [("ram", 0x2000_0000, 256)], "mps2-an386", True),
+        ("ra8m1", "cortex-m85", 480, (0x0200_0000, 2016), [("sram", 0x2200_0000, 896)], "mps3-an547", True),
         ("mps2_an386", "cortex-m4", 25, (0, 4096), [("sram", 0x2000_0000, 4096)], "mps2-an386", False),
         ("mps2_an500", "cortex-m7", 25, (0, 4096), [("sram", 0x2000_0000, 4096)], "mps2-an500", False),
     ],
@@ -49,7 +50,7 @@ def test_shipped_boards(
     assert [(bank.name, bank.address, bank.bytes // 1024) for bank in loaded.banks] == banks
     assert (loaded.machine, loaded.stand_in) == (machine, stand_in)
     assert loaded.sram_bytes == sum(kilobytes for _, _, kilobytes in banks) * 1024
-    assert loaded.isas == ("dsp", "scalar")
+    assert loaded.isas == (*(["mve"] if core == "cortex-m85" else []), "dsp", "scalar")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -57,7 +58,9 @@ def test_every_purpose_has_a_bank_and_every_family_a_folder(name: str) -> None:
     loaded = board.load(name)
     assert {loaded.bank(purpose).name for purpose in board.PURPOSES}
     assert (paths.FIRMWARE / loaded.family).is_dir()
-    assert board.load(loaded.stands_in).core == loaded.core
+    same = board.load(loaded.stands_in).core == loaded.core
+    assert loaded.shares == ("core" if same else "instruction set")
+    assert same or board.load(loaded.stands_in).isas == loaded.isas
 
 
 @pytest.mark.parametrize(

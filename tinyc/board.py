@@ -94,6 +94,11 @@ class Board:
         return self.stands_in != self.name
 
     @property
+    def shares(self) -> str:
+        """What it has in common with the machine that runs its programs: the core, or that core's instruction set."""
+        return "core" if load(self.stands_in).core == self.core else "instruction set"
+
+    @property
     def is_host(self) -> bool:
         return self.core == HOST
 

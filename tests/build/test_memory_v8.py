@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tinyc.board import load
 from tinyc.build.memory import MPU_REGIONS, MemoryMap, memory_map, stand_in_banks
 
-BOARDS = ("stm32u585", "mps2_an505")
+BOARDS = ("stm32u585", "mps2_an505", "mps3_an547", "ra8m1")
 READ, READ_WRITE, DEVICE = (6, 0), (3, 0), (3, 1)
 """Bits 2-0 of MPU_RBAR (access, execute never) and the memory type of MPU_RLAR."""
 

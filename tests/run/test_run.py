@@ -65,14 +65,17 @@ def check(result: RunResult) -> None:
     assert result.arena_used_bytes == 2 * handmade.BYTES
 
 
-BOARDS = ("stm32f746", "stm32f407", "nrf52840", "stm32u585", "mps2_an386", "mps2_an500", "mps2_an505")
+BOARDS = (
+    *("stm32f746", "stm32f407", "nrf52840", "stm32u585", "ra8m1"),
+    *("mps2_an386", "mps2_an500", "mps2_an505", "mps3_an547"),
+)
 
 
 @pytest.mark.parametrize("board", BOARDS)
 def test_boards_in_qemu(board: str, tmp_path: Path, arm_tools: None) -> None:
     result = run(made(tmp_path, board=board), handmade.samples(), profile=True)
     check(result)
-    assert (result.machine, result.stand_in) == (load(board).machine, not board.startswith("mps2"))
+    assert (result.machine, result.stand_in) == (load(board).machine, not board.startswith("mps"))
     assert result.instructions is not None and result.layer_instructions is not None
     assert 0 < sum(result.layer_instructions) < result.instructions
     assert result.stack_used_bytes is not None and 16 <= result.stack_used_bytes <= 200

@@ -17,6 +17,8 @@ from tinyc.errors import DoesNotFit, ToolMissing
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 COMMON = ("-O2", "-ffunction-sections", "-fdata-sections", "-fno-common", "-g0")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
+COMPILED_AS = {"cortex-m85": "cortex-m55"}
+"""Cores that gcc 12 does not know, as those with the same instruction set that it does."""
 COMPILE_TIMEOUT = 600.0
 LIBRARY_MISSING = re.compile(r"(string|stdint)\.h: No such file|cannot find -l(c|gcc)")
 
@@ -44,7 +46,7 @@ class Unit:
 
 def cross_toolchain(board: Board) -> Toolchain:
     """arm-none-eabi-gcc for the board's core."""
-    core = (f"-mcpu={board.core}", "-mthumb")
+    core = (f"-mcpu={COMPILED_AS.get(board.core, board.core)}", "-mthumb")
     floating = (f"-mfpu={board.fpu}", "-mfloat-abi=hard") if board.fpu else ("-mfloat-abi=soft",)
     return Toolchain(
         compiler=tools.find(tools.ARM_GCC),

@@ -128,7 +128,7 @@ def boards_table() -> RenderableType:
     table = _table("board", "", "core", right=("MHz", "SRAM", "flash"), after=("runs on",))
     for name in board_catalogue.names():
         board = board_catalogue.load(name)
-        stand_in = f" (stands in: same core, {board.name}'s memory sizes)" if board.stand_in else ""
+        stand_in = f" (stands in: same {board.shares}, {board.name}'s memory sizes)" if board.stand_in else ""
         where = "this computer" if board.is_host else f"QEMU {board.machine}{stand_in}"
         clock = f"{board.clock_hz // 1_000_000}" if board.clock_hz else "-"
         sizes = ("-", "-") if board.is_host else (_k(board.sram_bytes), _k(board.flash.bytes))
@@ -250,7 +250,8 @@ def _run(report: Report) -> Iterable[Fact]:
     where = f"{report.firmware.target} {result.machine}" if result.machine != HOST else "this computer"
     if result.stand_in and analysis.board is not None:
         where += (
-            f", the stand-in for {analysis.board.name}: same core, same model objects, memory limited to the board's"
+            f", the stand-in for {analysis.board.name}: same {analysis.board.shares}, same model objects,"
+            " memory limited to the board's"
         )
     yield "target", "", where
     macs = analysis.model.graph.macs()
