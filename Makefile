@@ -71,8 +71,8 @@ bench: setup ## measure the models of MODELS beside what other tools reach; fail
 	@mkdir -p build
 	$(BIN)/tinyc bench --models $(MODELS) --jobs $(JOBS) --calibrate --json build/bench.json
 
-bench-update: setup ## the same, and write the counts down as the record that README shows
-	$(BIN)/tinyc bench --models $(MODELS) --jobs $(JOBS) --update
+bench-update: setup ## the same, and write the counts down: as the record, and into README's tables
+	$(BIN)/tinyc bench --models $(MODELS) --jobs $(JOBS) --update --page README.md
 
 readme: setup ## run README.md's sessions and write down what they print now
 	TINYC_UPDATE_README=1 $(BIN)/pytest -q tests/test_readme.py

@@ -343,14 +343,23 @@ def ops() -> int:
 @click.option("--calibrate", is_flag=True, help="Also compare predicted with counted instructions.")
 @click.option("--update", is_flag=True, help="Write the counts into the record instead of holding them to it.")
 @click.option("--recorded", is_flag=True, help="Show the record; measure nothing.")
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --update or --recorded: also write the record as Markdown between the markers of this file.",
+)
 @JSON
-def bench(recorded: bool, json_file: Path | None, **chosen: Any) -> int:
+def bench(recorded: bool, page: Path | None, json_file: Path | None, **chosen: Any) -> int:
     """Measure public models beside what other tools reach."""
     from tinyc import bench as benches
 
     _check_outputs(json_file, None, force=False)
+    if page is not None:
+        benches.check_page(page)
     record, peers = benches.read_record(), benches.read_peers()
     if recorded:
+        if page is not None:
+            benches.write_page(page, record, peers)
         _print(json_file, benches.to_document(record), benches.bench_tables(record, peers))
         return 0
     if chosen["models"] is None:
@@ -363,7 +372,10 @@ def bench(recorded: bool, json_file: Path | None, **chosen: Any) -> int:
         tables += benches.calibration_tables(found.layer_counts, found.results)
     _print(json_file, benches.to_document(found.results), tables)
     if update:
-        benches.write_record(record.updated(found.results))
+        record = record.updated(found.results)
+        benches.write_record(record)
+        if page is not None:
+            benches.write_page(page, record, peers)
     if not worse or update:
         return 0
     _say(f"worse than recorded: {len(worse)}, the first {worse[0]}. Where that is meant, say --update.")

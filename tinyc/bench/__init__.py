@@ -5,6 +5,7 @@ what it has just measured.  Rejected: a second format for the page.
 """
 
 from tinyc.bench.bench import Bench, run_bench
+from tinyc.bench.page import check_page, markdown, write_page
 from tinyc.bench.peers import Peers, read_peers
 from tinyc.bench.record import changes, read_record, write_record
 from tinyc.bench.results import Results, to_document
@@ -18,9 +19,12 @@ __all__ = [
     "calibration_tables",
     "change_tables",
     "changes",
+    "check_page",
+    "markdown",
     "read_peers",
     "read_record",
     "run_bench",
     "to_document",
+    "write_page",
     "write_record",
 ]

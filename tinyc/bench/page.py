@@ -1,0 +1,116 @@
+"""The record as Markdown, for the page that shows it: README.md holds it between two markers, and a test holds README.md to the record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tinyc.bench.goals import CORES, ROWS, SIZE, WHOLE, goals, of, ratio_32bit, ratio_64bit
+from tinyc.bench.peers import Peers
+from tinyc.bench.results import ModelResult, Results
+from tinyc.errors import UsageError
+from tinyc.report.write import write_file
+
+BEGIN, END = "<!-- bench: written by make bench-update -->\n", "<!-- /bench -->"
+BLOCK = re.compile(f"(?<={re.escape(BEGIN)}).*?(?={re.escape(END)})", re.DOTALL)
+NONE = ""
+SIZE_TITLE, SIZE_COLUMNS = "size", ("code", "weights", "instructions")
+Row = Sequence[str]
+
+
+def check_page(path: Path) -> None:
+    """UsageError where the page cannot be read or has no markers."""
+    if not path.exists() or not BLOCK.search(path.read_text(encoding="utf-8")):
+        raise UsageError(f"{path} has no lines {BEGIN.strip()} and {END} to write the figures between.")
+
+
+def write_page(path: Path, results: Results, peers: Peers) -> None:
+    """Put the figures between the markers of the page."""
+    check_page(path)
+    figures = markdown(results, peers)
+    write_file(path, BLOCK.sub(lambda match: figures, path.read_text(encoding="utf-8"), count=1))
+
+
+def markdown(results: Results, peers: Peers) -> str:
+    """Memory, instructions and flash of the models, then what is known of all of them together."""
+    models = [(name, model) for name in peers.models if (model := results.models.get(name)) is not None]
+    found = goals(results, peers)
+    memory = [
+        "SRAM in bytes, Cortex-M4",
+        "arena",
+        "limit",
+        "input by rows",
+        "limit",
+        "stack",
+        "static",
+        "TFLM",
+        "times",
+    ]
+    paragraphs = [
+        _table(memory, (_memory_row(name, model, peers) for name, model in models)),
+        _table(
+            ["instructions", "M4", "M4: TFLM", "M7", "M7: TFLM", "M7: TinyEngine", "M55", "M55: TFLM"],
+            (_count_row(name, model, peers) for name, model in models),
+        ),
+        _table(
+            ["flash, Cortex-M4", "code", "code: TFLM", "weights", *(f"{SIZE_TITLE}: {what}" for what in SIZE_COLUMNS)],
+            (_flash_row(name, model, peers) for name, model in models),
+        ),
+        "\n".join(_means(results, peers)),
+        f"Limits met: {sum(goal.met for goal in found)} of {len(found)}; `tinyc bench --recorded` names the others.",
+    ]
+    return "".join(f"\n{paragraph}\n" for paragraph in paragraphs) + "\n"
+
+
+def _memory_row(name: str, model: ModelResult, peers: Peers) -> Iterator[str]:
+    counts, target, tflm = model.counts(WHOLE), peers.models[name].target, peers.models[name].tflm
+    arena, theirs = of(counts, "arena_bytes"), tflm.arena or tflm.arena_64bit
+    yield from (name, _number(arena), _number(target.arena))
+    yield from (_number(of(model.counts(ROWS), "arena_bytes")), _number(target.rows_arena))
+    yield from (_number(of(counts, "stack_bytes")), _number(of(counts, "static_bytes")))
+    yield _number(theirs) + ("" if tflm.arena else "\\*")
+    yield _times(theirs, arena)
+
+
+def _count_row(name: str, model: ModelResult, peers: Peers) -> Iterator[str]:
+    peer = peers.models[name]
+    yield name
+    for core, board in CORES.items():
+        yield _number(of(model.counts(board), "instructions"))
+        yield _number(getattr(peer.tflm, core))
+        if core == "m7":
+            yield _number(peer.tinyengine.m7)
+
+
+def _flash_row(name: str, model: ModelResult, peers: Peers) -> Iterator[str]:
+    counts, lean = model.counts(WHOLE), model.counts(SIZE)
+    yield from (name, _number(of(counts, "code_bytes")), _number(peers.models[name].tflm.code))
+    yield _times(of(counts, "weights_bytes"), model.model_weights_bytes, digits=2)
+    yield _number(of(lean, "code_bytes"))
+    yield _times(of(lean, "weights_bytes"), model.model_weights_bytes, digits=2)
+    yield _number(of(lean, "instructions"))
+
+
+def _means(results: Results, peers: Peers) -> Iterator[str]:
+    (small, few), (large, many) = ratio_32bit(results, peers), ratio_64bit(results)
+    above = [name for name, each in results.arenas.items() if (each.arena_bytes or 0) > each.tflm_arena_bytes]
+    if small is not None:
+        yield f"TFLM's arena is {small:.2f} times ours over the {few} models that a 32-bit build of it was measured with,"
+    if large is not None:
+        yield f"{large:.2f} times over the {many} int8 models of the collection that deploy (\\* 64-bit builds); geometric means."
+        yield f"Models above TFLM's arena: {', '.join(above) or 'none'}."
+    yield "Weights are times the model's own constants; the arena holds inputs and outputs; size: `--optimize size`."
+
+
+def _table(titles: Row, rows: Iterable[Iterable[str]]) -> str:
+    head = [titles, ["---", *("---:" for _ in titles[1:])]]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (*head, *rows))
+
+
+def _number(value: int | None) -> str:
+    return NONE if value is None else f"{value:,}"
+
+
+def _times(whole: int | None, part: int | None, *, digits: int = 1) -> str:
+    return NONE if whole is None or not part else f"{whole / part:.{digits}f}"
