@@ -1,4 +1,7 @@
-"""The Helium rows of convolutions and dense layers against the meaning in numpy, bit for bit: as C on the host, as assembly in QEMU."""
+"""The Helium rows of convolutions and dense layers against the meaning in numpy, bit for bit: as C on the host, as assembly in QEMU.
+
+Rows of other operators are in test_catalogue_rows.py; here are the cases that its samples are not likely to meet.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,13 @@ import numpy as np
 import pytest
 from driver import Case, build_and_run, has_tools, run_cases
 from layers import Layer, Layers
+from samples import sample
 
-from tinyc.kernels import conv2d_mve
-from tinyc.kernels.contract import Extent, Kernel, Strides
-from tinyc.ops import Activation, Conv2D, Padding
+from tinyc.ir import Operands
+from tinyc.kernels import conv2d_mve, depthwise_mve
+from tinyc.kernels.contract import Extent, Kernel, Strides, contiguous
+from tinyc.kernels.mve import Halves
+from tinyc.ops import Activation, Conv2D, DepthwiseConv2D, Padding
 from tinyc.ops.window import output_size
 
 ACTIVATIONS = (Activation.NONE, Activation.RELU, Activation.RELU6)
@@ -78,13 +84,38 @@ def _cases(kernel: Kernel, count: int) -> Iterator[tuple[Case, Layer]]:
     while made < count:
         drawn += 1
         layer = (_convolution if kernel.op is Conv2D else _dense)(layers, kernel, drawn)
-        if layer is None or not kernel.accepts(layer.op, layer.operands):
+        if layer is None:
+            continue
+        if drawn % 4 == 3:
+            layer = _loud(layer, layers.random)
+        if not kernel.accepts(layer.op, layer.operands):
             continue
         case = Case(kernel=kernel, op=layer.op, operands=layer.operands, values=layer.values, misalignment=made % 4)
         if kernel.extent is not Extent.WHOLE:
             case = _placed(case, layers, made)
         yield replace(case, shared=made % 5 == 4), layer
         made += 1
+
+
+def _loud(layer: Layer, random: np.random.Generator) -> Layer:
+    """The same layer with weights so small that not all saturates where sums are multiplied by more than one."""
+    x, weights, bias = layer.operands.inputs
+    assert weights is not None
+    weights = replace(weights, data=(weights.values % 3 - 1).astype(np.int8))
+    bias = None if bias is None else replace(bias, data=(bias.values % 100).astype(np.int32))
+    operands = _louder(replace(layer.operands, inputs=(x, weights, bias)), random)
+    constants = tuple(None if t is None else t.values for t in (weights, bias))
+    return replace(layer, operands=operands, values=(layer.values[0], *constants))
+
+
+def _louder(operands: Operands, random: np.random.Generator) -> Operands:
+    """The same operands with an output scale so small that some channels are multiplied by more than one, others by less."""
+    x, weights, y = operands.input(0), operands.input(1), operands.output
+    assert weights.quantization is not None and y.quantization is not None
+    greatest = max(weights.quantization.scales) * x.scale
+    scale = float(np.float32(greatest / random.choice([0.4, 1.0, 1.7, 3.0, 7.0])))
+    output = replace(y, quantization=replace(y.quantization, scales=(scale,)))
+    return replace(operands, outputs=(output,))
 
 
 def _placed(case: Case, layers: Layers, index: int) -> Case:
@@ -112,6 +143,35 @@ def test_convolutions_and_dense_layers(kernel: Kernel, target: str) -> None:
     results = run_cases([case for case, _ in cases], target=target)
     for index, ((_, layer), result) in enumerate(zip(cases, results, strict=True)):
         np.testing.assert_array_equal(result.output, layer.expected(), err_msg=f"{index}: {layer.op} {layer.operands}")
+
+
+@pytest.mark.parametrize("fours", (True, False))
+@pytest.mark.parametrize("target", ("host", "an547"))
+def test_depthwise_convolutions_that_multiply_by_more_than_one(target: str, fours: bool) -> None:
+    if not has_tools(target):
+        pytest.skip(f"no tools for {target}")
+    random = np.random.default_rng(11)
+    cases, expected = [], []
+    while len(cases) < 40:
+        drawn = sample(DepthwiseConv2D, random)
+        operands = _louder(drawn.operands, random)
+        kernel = depthwise_mve.KERNELS[0 if fours else 1]
+        if kernel.accepts(drawn.op, operands) and (operands.output.hwc[2] % 4 == 0) is fours:
+            cases.append(
+                Case(kernel=kernel, op=drawn.op, operands=operands, values=drawn.values, shared=len(cases) > 5)
+            )
+            expected.append(drawn.op.evaluate(operands, drawn.values)[0])
+    assert any(kernel_halves(case) is Halves.ANY for case in cases)
+    for case, result, values in zip(cases, run_cases(cases, target=target), expected, strict=True):
+        np.testing.assert_array_equal(result.output, values, err_msg=f"{case.op} {case.operands}")
+
+
+def kernel_halves(case: Case) -> Halves:
+    """How the case's kernel was bound to round halves."""
+    strides = contiguous(case.operands, case.op.activations(case.operands))
+    halves = case.kernel.bind(case.op, case.operands, strides).fields["halves"]
+    assert isinstance(halves, int)
+    return Halves(halves)
 
 
 @pytest.mark.parametrize("target", ("host", "an547"))

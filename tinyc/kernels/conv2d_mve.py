@@ -78,7 +78,7 @@ def _bind_product(op: Op, operands: Operands, strides: Strides) -> dict[str, int
         "threes": threes,
         "twos": twos,
         "joined": int(joined),
-        "ties": int(by.ties is Ties.CORRECTED),
+        "halves": by.halves.value,
         "in_stride": strides.inputs[0],
         "out_channels": channels,
         "out_stride": strides.output,

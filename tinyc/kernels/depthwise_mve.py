@@ -10,23 +10,23 @@ import numpy.typing as npt
 from tinyc.ir import Op, Operands
 from tinyc.ir.types import DType
 from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, PaddingRows, Strides
-from tinyc.kernels.mve import STEP, Requantization, requantization, ties_of
-from tinyc.kernels.requantize import Ties
+from tinyc.kernels.mve import STEP, Halves, Requantization, channel_constants, requantization
 from tinyc.ops import DepthwiseConv2D, activation_range
 from tinyc.ops.arithmetic import Integers
 
 MOST_TAPS = 64
 NINE = 9
-"""Taps for which there is a kernel of its own."""
+"""Taps for which there is a block of its own."""
+WORDS = 4
 BLOCK_ORDER = np.array([c for first in (0, 2, 1, 3) for c in range(first, STEP, 4)])
 """The channels of sixteen in the order of their words: 0, 4, 8, 12, 2, 6, ..., 1, 5, ..., 3, 7, ..."""
 
 
 def _taps(operands: Operands) -> Integers:
-    """[taps, channels]; a tap without weight more where their number is odd and not nine."""
+    """[taps, channels]; a tap without weight more where their number is odd, but for nine of channels by fours."""
     _, rows, columns, channels = operands.input(1).shape
     taps = operands.input(1).values.astype(np.int64).reshape(rows * columns, channels)
-    missing = len(taps) % 2 if len(taps) != NINE else 0
+    missing = len(taps) % 2 if len(taps) != NINE or channels % WORDS else 0
     return np.pad(taps, ((0, missing), (0, 0)))
 
 
@@ -40,7 +40,7 @@ def _accepts(op: Op, operands: Operands) -> bool:
     x, weights, output = operands.input(0), operands.input(1), operands.output
     if not x.dtype is weights.dtype is output.dtype is DType.INT8 or not weights.is_constant or op.multiplier != 1:
         return False
-    if output.hwc[2] % 4 or len(_taps(operands)) > MOST_TAPS:
+    if len(_taps(operands)) > MOST_TAPS:
         return False
     return _pairs_fit(_taps(operands)) and _requantization(op, operands) is not None
 
@@ -79,10 +79,10 @@ def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
             "in_stride": strides.inputs[0],
             "out_stride": strides.output,
             "out_zero_point": output.zero_point,
-            "ties": int(by.ties is Ties.CORRECTED),
+            "halves": by.halves.value,
             "least": least,
             "most": most,
-            "outside": CArray(c_type="int8_t", data=np.full(channels, x.zero_point, np.int8)),
+            "outside": CArray(c_type="int8_t", data=np.full(-(-channels // WORDS) * WORDS, x.zero_point, np.int8)),
         }
     )
 
@@ -93,41 +93,68 @@ def _merged(channels: int) -> int:
 
 
 def _stream(by: Requantization, taps: Integers, *, copies: int) -> CArray:
-    """By blocks of sixteen channels: biases, weights tap by tap, multipliers, negated shifts."""
+    """By blocks of sixteen channels: biases, weights tap by tap, left shifts where there are any, multipliers, negated shifts."""
     live = np.where(by.constant, 0, taps)
-    columns = np.concatenate([np.stack([by.biases, by.multipliers, -by.shifts]), live])
+    columns = np.concatenate([by.biases[None], channel_constants(by), live])
     columns = np.tile(columns, (1, copies))
     columns = np.pad(columns, ((0, 0), (0, -columns.shape[1] % STEP)))
+    first = len(columns) - len(live)
     parts: list[npt.NDArray[np.int32]] = []
     for start in range(0, columns.shape[1], STEP):
         block = columns[:, start : start + STEP]
-        words = block[:3, BLOCK_ORDER].astype(np.int32)
-        parts += [words[0], block[3:].astype(np.int8).reshape(-1).view("<i4"), words[1], words[2]]
+        words = block[:first, BLOCK_ORDER].astype(np.int32)
+        parts += [words[0], block[first:].astype(np.int8).reshape(-1).view("<i4"), words[1:].reshape(-1)]
     return CArray(c_type="int32_t", data=np.concatenate(parts))
+
+
+def _accepts_fours(op: Op, operands: Operands) -> bool:
+    return operands.output.hwc[2] % WORDS == 0 and _accepts(op, operands)
+
+
+# Costs
+
+FINISHED = {Halves.RELU: 46, Halves.TIES: 54, Halves.ANY: 66}
+"""Requantizing sixteen channels."""
 
 
 def _cost(op: Op, operands: Operands) -> int:
     assert isinstance(op, DepthwiseConv2D)
     rows, columns, channels = operands.output.hwc
     taps = len(_taps(operands))
-    ties = 8 * (ties_of(op.activation, operands) is Ties.CORRECTED)
-    block = 118 + ties if taps == NINE else 36 + ties + 24 * (taps // 2)
-    pixel = 22 if taps == NINE else 25 + 2 * taps
-    blocks = channels / STEP if op.stride[1] == 1 and _merged(channels) > 1 else -(-channels // STEP)
-    return int(rows * (100 + 20 * taps + columns * (blocks * block + pixel)))
+    by = _requantization(op, operands)
+    assert by is not None
+    nine = taps == NINE
+    block = FINISHED[by.halves] + (72 if nine else 24 * (taps // 2) - 7)
+    merged = _merged(channels) if op.stride[1] == 1 else 1
+    adjacent = op.stride[1] == 1 and merged * channels % STEP == 0
+    pixel = (12 if adjacent else 22) if nine else 28 + taps
+    inside = sum(not _is_border(op, operands, column) for column in range(columns)) // merged
+    calls = columns - inside * merged + (inside > 0)
+    run = (inside * merged * channels // STEP if merged > 1 else inside * -(-channels // STEP)) * block + inside * pixel
+    alone = (columns - inside * merged) * (-(-channels // STEP) * block + pixel)
+    return int(rows * (70 + run + alone + calls * (70 + 14 * taps)))
 
 
-KERNELS: tuple[Kernel, ...] = (
+def _is_border(op: DepthwiseConv2D, operands: Operands, column: int) -> bool:
+    """Whether the window of an output column crosses the left or right border."""
+    left = column * op.stride[1] - op.padding.left
+    reach = (operands.input(1).shape[2] - 1) * op.dilation[1]
+    return left < 0 or left + reach >= operands.input(0).hwc[1]
+
+
+KERNELS: tuple[Kernel, ...] = tuple(
     Kernel(
         name="depthwise_conv2d_s8__mve",
         isa=Isa.MVE,
         op=DepthwiseConv2D,
         header="mve/depthwise_conv2d_s8.h",
         struct="tinyc_depthwise_conv2d_s8_mve",
-        accepts=_accepts,
+        accepts=accepts,
         bind=_bind,
         cost=_cost,
         padding_rows=PaddingRows.ZERO_POINT,
+        over_read=over_read,
         stack=500,
-    ),
+    )
+    for accepts, over_read in ((_accepts_fours, 0), (_accepts, WORDS - 1))
 )

@@ -1,12 +1,13 @@
 """What the Helium kernels of convolutions and dense layers share: requantization constants and blocks of weights.
 
-The forms are exact wherever the first rounding is followed by a right shift of 0..31 (1..31 where negative ties show); a channel that
-does not allow that but has one value only becomes that value by its bias.
+Two roundings are exact wherever the first is followed by a right shift of 0..31 (1..31 where negative halves show), and a third form
+for all other channels, unless a shift to the left might overflow; one that might but has one value only becomes that value by its bias.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,14 @@ BLOCK_ORDER = np.arange(STEP).reshape(4, 4).T.reshape(-1)
 """The channels of sixteen in the order of their constants: 0, 4, 8, 12, 1, 5, ..."""
 
 
+class Halves(Enum):
+    """How halves are rounded; the values are those of mve/requantize_s8.h."""
+
+    RELU = 0
+    TIES = 1
+    ANY = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requantization:
     """Per output channel, for sums of stored (not centered) inputs; channels that are `constant` have no weights."""
@@ -35,7 +44,9 @@ class Requantization:
     shifts: Integers
     """To the right, not negative."""
     constant: npt.NDArray[np.bool_]
-    ties: Ties
+    lefts: Integers
+    """Shifts to the left, before the multiplication; none but for `Halves.ANY`."""
+    halves: Halves
 
 
 def requantization(op: Op, activation: Activation, operands: Operands, weights: Integers) -> Requantization | None:
@@ -52,18 +63,21 @@ def requantization(op: Op, activation: Activation, operands: Operands, weights: 
         np.clip(multiply_by_quantized_multiplier(end, mantissas, shifts) + output.zero_point, least, most)
         for end in (lowest, highest)
     ]
-    limit = np.int64(1) << (31 + np.minimum(-shifts, 0))
-    constant = (ends[0] == ends[1]) & (lowest >= -limit) & (highest < limit)
-    exact = (-shifts >= (0 if ties is Ties.DROPPED else 1)) & (-shifts <= MOST_SHIFT)
-    if not (exact | constant).all():
+    limit = np.int64(1) << (31 - np.maximum(shifts, 0))
+    fits = (lowest >= -limit) & (highest < limit)
+    constant = (ends[0] == ends[1]) & fits
+    simple = (-shifts >= (0 if ties is Ties.DROPPED else 1)) & (-shifts <= MOST_SHIFT)
+    if not (simple | constant | (fits & (-shifts <= MOST_SHIFT))).all():
         return None
+    plain = Halves.RELU if ties is Ties.DROPPED else Halves.TIES
     folded = wrap_int32(biases - x.zero_point * weights.sum(axis=1))
     return Requantization(
         biases=np.where(constant, 4 * (ends[0] - output.zero_point), folded),
         multipliers=np.where(constant, HALF, mantissas),
-        shifts=np.where(constant, 1, -shifts),
+        shifts=np.where(constant, 1, np.maximum(-shifts, 0)),
         constant=constant,
-        ties=ties,
+        lefts=np.where(constant, 0, np.maximum(shifts, 0)),
+        halves=plain if (simple | constant).all() else Halves.ANY,
     )
 
 
@@ -73,12 +87,17 @@ def ties_of(activation: Activation, operands: Operands) -> Ties:
     return Ties.DROPPED if least >= operands.output.zero_point else Ties.CORRECTED
 
 
+def channel_constants(by: Requantization) -> Integers:
+    """What a channel needs after its sum, in the order of use: multiplier and negated shift, or left shift before them."""
+    lefts = [by.lefts] if by.halves is Halves.ANY else []
+    return np.stack([*lefts, by.multipliers, -by.shifts])
+
+
 def constants(by: Requantization, *, copies: int = 1) -> CArray:
-    """Multipliers and negated shifts by blocks of sixteen channels (mve/requantize_s8.h); `copies` of them side by side."""
-    data = np.stack([by.multipliers, -by.shifts])
-    data = np.tile(data, (1, copies))
+    """The rows by blocks of sixteen channels (mve/requantize_s8.h); `copies` of them side by side."""
+    data = np.tile(channel_constants(by), (1, copies))
     data = np.pad(data, ((0, 0), (0, -data.shape[1] % STEP)))
-    blocks = data.reshape(2, -1, STEP)[:, :, BLOCK_ORDER].transpose(1, 0, 2)
+    blocks = data.reshape(len(data), -1, STEP)[:, :, BLOCK_ORDER].transpose(1, 0, 2)
     return CArray(c_type="int32_t", data=blocks.reshape(-1).astype(np.int32))
 
 

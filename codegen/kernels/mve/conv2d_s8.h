@@ -11,7 +11,7 @@ typedef struct {
     int32_t threes; /* blocks of output channels */
     int32_t twos;
     int32_t joined; /* whether two pixels are finished as one */
-    int32_t ties;   /* whether negative ties need their correction */
+    int32_t halves; /* how they are rounded: TINYC_MVE_..._HALVES */
     int32_t in_stride; /* bytes from one input pixel to the next */
     int32_t out_channels;
     int32_t out_stride; /* bytes from one output pixel to the next */
@@ -70,7 +70,7 @@ TINYC_INLINE tinyc_mve_blocks tinyc_mve_pixel_blocks(const tinyc_mve_layer *p)
                    : whole         ? tinyc_mve_pairs_blocks_unrolled
                                    : tinyc_mve_pairs_blocks_any;
     blocks.singles = whole ? tinyc_mve_singles_blocks_unrolled : tinyc_mve_singles_blocks_any;
-    blocks.end = p->ties ? tinyc_mve_requantize_ends_ties : tinyc_mve_requantize_ends_relu;
+    blocks.end = tinyc_mve_end(p->halves);
     return blocks;
 }
 
@@ -83,7 +83,7 @@ TINYC_INLINE tinyc_mve_blocks tinyc_mve_window_blocks(const tinyc_conv2d_s8_mve 
                    : p->layer.steps == 3          ? tinyc_mve_short_blocks_3
                                                   : tinyc_mve_short_blocks_unrolled;
     blocks.singles = tinyc_mve_singles_blocks_unrolled;
-    blocks.end = p->layer.ties ? tinyc_mve_requantize_ends_ties : tinyc_mve_requantize_ends_relu;
+    blocks.end = tinyc_mve_end(p->layer.halves);
     return blocks;
 }
 

@@ -1,8 +1,9 @@
 /* Requantization of sums, sixteen channels at a time: TensorFlow Lite's two roundings, bit for bit.
  *
- * VQRDMULH is the first rounding.  VRSHL rounds halves up, so that negative halves need one taken off before it; that is left out
- * ("relu") where nothing below the output's zero point survives the activation.  Constants come as 32 words for sixteen channels: the
- * multipliers, then the shifts (negative: to the right), each of the channels 0, 4, 8, 12, 1, 5, ... as VLD4 takes the sums.
+ * VQRDMULH is the first rounding.  VRSHL rounds halves up, so that negative halves need one taken off before it: always ("ties"), or
+ * where there is a shift at all, after a shift to the left ("any"), or never ("relu"), where nothing below the output's zero point
+ * survives the activation.  Constants come as 32 words for sixteen channels: the multipliers, then the shifts (negative: to the right),
+ * each of the channels 0, 4, 8, 12, 1, 5, ... as VLD4 takes the sums; for "any" 48 words, the shifts to the left before them.
  */
 #ifndef TINYC_MVE_REQUANTIZE_S8_H
 #define TINYC_MVE_REQUANTIZE_S8_H
@@ -10,7 +11,10 @@
 #include "mve/mve.h"
 #include "requantize.h"
 
-enum { TINYC_MVE_BLOCK = 16, TINYC_MVE_CONSTANTS = 32 };
+enum { TINYC_MVE_BLOCK = 16 };
+
+/* How halves are rounded; tinyc/kernels/mve.py knows the values. */
+enum { TINYC_MVE_RELU_HALVES, TINYC_MVE_TIES_HALVES, TINYC_MVE_ANY_HALVES };
 
 /* Where the requantized channels go, and how: `blocks` of sixteen channels and then `tail` more.  Sums and constants are read in whole
  * blocks. */
@@ -46,6 +50,18 @@ typedef void tinyc_mve_finish(void);
     "vadd.i32 " sums ", " sums ", q4\n"
 #define TINYC_MVE_RELU(sums) ""
 
+/* For "any", with constants from the register `by`; uses q5 too. */
+#define TINYC_MVE_LEFT(sums, by)                                                                                               \
+    "vldrw.u32 q4, [" by "], #16\n"                                                                                            \
+    "vqshl.s32 " sums ", " sums ", q4\n"
+
+#define TINYC_MVE_SHIFT_ANY(sums, by)                                                                                          \
+    "vldrw.u32 q4, [" by "], #16\n"                                                                                            \
+    "vand q5, " sums ", q4\n"                                                                                                  \
+    "vshr.s32 q5, q5, #31\n"                                                                                                   \
+    "vadd.i32 " sums ", " sums ", q5\n"                                                                                        \
+    "vrshl.s32 " sums ", " sums ", q4\n"
+
 #define TINYC_MVE_NARROW                                                                                                       \
     "vqmovnb.s32 q0, q0\n"                                                                                                     \
     "vqmovnt.s32 q0, q2\n"                                                                                                     \
@@ -64,17 +80,25 @@ typedef void tinyc_mve_finish(void);
     TINYC_MVE_SHIFT("q0") TINYC_MVE_SHIFT("q1") TINYC_MVE_SHIFT("q2") TINYC_MVE_SHIFT("q3")                                    \
     TINYC_MVE_NARROW
 
-#define TINYC_MVE_DEFINE_REQUANTIZE(name, ties)                                                                                \
+#define TINYC_MVE_REQUANTIZE_ANY                                                                                               \
+    TINYC_MVE_SUMS                                                                                                             \
+    TINYC_MVE_LEFT("q0", "r2") TINYC_MVE_LEFT("q1", "r2") TINYC_MVE_LEFT("q2", "r2") TINYC_MVE_LEFT("q3", "r2")                \
+    TINYC_MVE_MULTIPLY("q0") TINYC_MVE_MULTIPLY("q1") TINYC_MVE_MULTIPLY("q2") TINYC_MVE_MULTIPLY("q3")                        \
+    TINYC_MVE_SHIFT_ANY("q0", "r2") TINYC_MVE_SHIFT_ANY("q1", "r2")                                                            \
+    TINYC_MVE_SHIFT_ANY("q2", "r2") TINYC_MVE_SHIFT_ANY("q3", "r2")                                                            \
+    TINYC_MVE_NARROW
+
+#define TINYC_MVE_DEFINE_REQUANTIZE(name, sixteen)                                                                             \
     TINYC_MVE_NAKED void name(void)                                                                                            \
     {                                                                                                                          \
         __asm__ volatile("mov r4, lr\n"                                                                                        \
                          "wls lr, r5, 2f\n"                                                                                    \
-                         "1:\n" TINYC_MVE_REQUANTIZE(ties)                                                                     \
+                         "1:\n" sixteen                                                                                        \
                          "vstrb.8 q0, [r0], #16\n"                                                                             \
                          "le lr, 1b\n"                                                                                         \
                          "2:\n"                                                                                                \
                          "cmp r6, #0\n"                                                                                        \
-                         "beq.w 3f\n" TINYC_MVE_REQUANTIZE(ties)                                                               \
+                         "beq.w 3f\n" sixteen                                                                                  \
                          "vctp.8 r6\n"                                                                                         \
                          "vpst\n"                                                                                              \
                          "vstrbt.8 q0, [r0]\n"                                                                                 \
@@ -82,8 +106,9 @@ typedef void tinyc_mve_finish(void);
                          "bx r4\n");                                                                                           \
     }
 
-TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_ends_ties, TINYC_MVE_TIES)
-TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_ends_relu, TINYC_MVE_RELU)
+TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_ends_ties, TINYC_MVE_REQUANTIZE(TINYC_MVE_TIES))
+TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_ends_relu, TINYC_MVE_REQUANTIZE(TINYC_MVE_RELU))
+TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_ends_any, TINYC_MVE_REQUANTIZE_ANY)
 
 #else
 
@@ -102,6 +127,13 @@ TINYC_INLINE int32_t tinyc_vrshl(int32_t value, int32_t shift)
     return (int32_t)((value + (((int64_t)1 << -shift) >> 1)) >> -shift);
 }
 
+/* To the left, saturating. */
+TINYC_INLINE int32_t tinyc_vqshl(int32_t value, int32_t shift)
+{
+    const int64_t wide = (int64_t)value * ((int64_t)1 << shift);
+    return wide > INT32_MAX ? INT32_MAX : wide < INT32_MIN ? INT32_MIN : (int32_t)wide;
+}
+
 TINYC_INLINE int8_t tinyc_mve_requantize_one(int32_t sum, int32_t multiplier, int32_t shift, int32_t zero_point, int32_t ties)
 {
     const int32_t high = tinyc_vqrdmulh(sum, multiplier);
@@ -110,22 +142,45 @@ TINYC_INLINE int8_t tinyc_mve_requantize_one(int32_t sum, int32_t multiplier, in
     return (int8_t)tinyc_clamp(narrow + zero_point, INT8_MIN, INT8_MAX);
 }
 
+/* The same by the constants of one channel of sixteen. */
+TINYC_INLINE int8_t tinyc_mve_requantize_by(int32_t sum, const int32_t *by, int32_t zero_point, int32_t halves)
+{
+    if (halves == TINYC_MVE_ANY_HALVES) {
+        sum = tinyc_vqshl(sum, by[0]);
+        by += TINYC_MVE_BLOCK;
+    }
+    return tinyc_mve_requantize_one(sum, by[0], by[TINYC_MVE_BLOCK], zero_point, halves != TINYC_MVE_RELU_HALVES && by[TINYC_MVE_BLOCK] < 0);
+}
+
+/* Words of constants for sixteen channels. */
+TINYC_INLINE int32_t tinyc_mve_constants(int32_t halves) { return TINYC_MVE_BLOCK * (halves == TINYC_MVE_ANY_HALVES ? 3 : 2); }
+
 /* The place of channel `c` among the sixteen multipliers. */
 TINYC_INLINE int32_t tinyc_mve_place(int32_t c) { return (c & 3) * 4 + (c >> 2); }
 
-TINYC_INLINE void tinyc_mve_requantize_c(const tinyc_mve_requantization *job, int32_t ties)
+TINYC_INLINE void tinyc_mve_requantize_c(const tinyc_mve_requantization *job, int32_t halves)
 {
-    const int32_t *constants = job->constants;
     const int32_t count = TINYC_MVE_BLOCK * job->blocks + job->tail;
     for (int32_t i = 0; i < count; ++i) {
-        const int32_t *by = constants + TINYC_MVE_CONSTANTS * (i / TINYC_MVE_BLOCK) + tinyc_mve_place(i % TINYC_MVE_BLOCK);
-        job->out[i] = tinyc_mve_requantize_one(job->sums[i], by[0], by[TINYC_MVE_BLOCK], job->zero_point, ties);
+        const int32_t *block = job->constants + tinyc_mve_constants(halves) * (i / TINYC_MVE_BLOCK);
+        job->out[i] = tinyc_mve_requantize_by(job->sums[i], block + tinyc_mve_place(i % TINYC_MVE_BLOCK), job->zero_point, halves);
     }
 }
 
-TINYC_SHARED void tinyc_mve_requantize_ends_ties(const tinyc_mve_requantization *job) { tinyc_mve_requantize_c(job, 1); }
-TINYC_SHARED void tinyc_mve_requantize_ends_relu(const tinyc_mve_requantization *job) { tinyc_mve_requantize_c(job, 0); }
+#define TINYC_MVE_DEFINE_REQUANTIZE(name, halves)                                                                              \
+    TINYC_SHARED void name(const tinyc_mve_requantization *job) { tinyc_mve_requantize_c(job, halves); }
+
+TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_ends_ties, TINYC_MVE_TIES_HALVES)
+TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_ends_relu, TINYC_MVE_RELU_HALVES)
+TINYC_MVE_DEFINE_REQUANTIZE(tinyc_mve_requantize_ends_any, TINYC_MVE_ANY_HALVES)
 
 #endif
+
+TINYC_INLINE tinyc_mve_finish *tinyc_mve_end(int32_t halves)
+{
+    return halves == TINYC_MVE_RELU_HALVES   ? tinyc_mve_requantize_ends_relu
+           : halves == TINYC_MVE_TIES_HALVES ? tinyc_mve_requantize_ends_ties
+                                             : tinyc_mve_requantize_ends_any;
+}
 
 #endif
