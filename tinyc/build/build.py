@@ -54,6 +54,11 @@ class Firmware:
     """The deepest stack of an inference that the call graph allows, None on this computer."""
     memory: MemoryMap | None
 
+    @property
+    def model_objects(self) -> tuple[Path, ...]:
+        """The model's object files for the board's core."""
+        return tuple(self.directory / "build" / self.board.name / "model" / name for name in self.objects)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Objects:

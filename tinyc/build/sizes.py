@@ -60,3 +60,11 @@ def symbols(elf: Path) -> list[tuple[int, int, str]]:
         found = list(table.iter_symbols()) if isinstance(table, SymbolTableSection) else []
         functions = [symbol for symbol in found if symbol["st_info"]["type"] == "STT_FUNC"]
         return sorted((symbol["st_value"] & ~1, symbol["st_size"], symbol.name) for symbol in functions)
+
+
+def undefined_symbols(path: Path) -> set[str]:
+    """What an object asks of others, by name."""
+    with path.open("rb") as file:
+        table = ELFFile(file).get_section_by_name(".symtab")
+        found = table.iter_symbols() if isinstance(table, SymbolTableSection) else ()
+        return {symbol.name for symbol in found if symbol["st_shndx"] == "SHN_UNDEF" and symbol.name}

@@ -18,13 +18,15 @@ ICOUNT_SHIFT = 7
 ALIGNMENT = 16
 
 
-def command(emulator: Emulator, elf: Path, *, samples: Path | None, counted: bool) -> list[str]:
+def command(
+    emulator: Emulator, elf: Path, *, samples: Path | None, counted: bool, options: Sequence[str] = ()
+) -> list[str]:
     """QEMU with its serial port on standard input and output; `counted` makes virtual time follow the instructions."""
     words = [tools.find(tools.QEMU_ARM), *f"-M {emulator.machine} -display none -monitor none -serial stdio".split()]
     words += ["-icount", f"shift={ICOUNT_SHIFT},sleep=off"] if counted else []
     if samples is not None:
         words += ["-device", f"loader,file={samples},addr={emulator.samples_address:#x},force-raw=on"]
-    return [*words, "-kernel", str(elf)]
+    return [*words, *options, "-kernel", str(elf)]
 
 
 def instructions(description: Description, ticks: int) -> int:

@@ -18,6 +18,7 @@ from tinyc.build.sizes import symbols
 from tinyc.errors import TargetFault
 from tinyc.ir.types import Array
 from tinyc.run import qemu
+from tinyc.run.classes import Classes, class_counter, unavailable
 from tinyc.run.fault import Fault
 from tinyc.run.protocol import Client, CounterKind, Description, Run
 from tinyc.run.stream import PipeStream, SerialStream, Stream
@@ -46,6 +47,10 @@ class RunResult:
     arena_used_bytes: int
     machine: str
     stand_in: bool
+    classes: Classes | None = None
+    """What kinds of instructions one inference executes, where that was asked for and can be told."""
+    classes_note: str = ""
+    """Why it cannot be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,23 +68,29 @@ def run(
     *,
     probe: bool = True,
     profile: bool = False,
+    classes: bool = False,
     timeout: float = TIMEOUT,
     progress: Progress = lambda message: None,
 ) -> RunResult:
     """Run every sample (a tuple of stored input arrays).
 
-    `probe`: also run the instrumented link, for row CRCs; `profile`: also count every layer.  `timeout` is for one answer of the target.
+    `probe`: also run the instrumented link, for row CRCs; `profile`: also count every layer; `classes`: also what kinds of
+    instructions it executes.  `timeout` is for one answer of the target.
     """
     conversation = _Conversation(firmware=firmware, timeout=timeout)
     if firmware.target.where is Where.SERIAL:
         return _on_board(conversation, samples)
     emulated = firmware.target.where is Where.QEMU
     progress("running")
-    with _together(conversation) as start:
+    note = unavailable() or "" if classes and emulated else ""
+    with _together(conversation) as start, tempfile.TemporaryDirectory(prefix="tinyc-classes-") as folder:
+        counter = class_counter(firmware, Path(folder)) if classes and emulated and not note else None
         counting = start(firmware.run_elf, samples[:1], seed=len(samples), counted=emulated)
         plain = start(firmware.run_elf, samples)
         probing = start(firmware.probe_elf, samples) if probe else None
         profiling = start(firmware.probe_elf, samples[:1], counted=True) if profile and emulated else None
+        classifying = start(firmware.run_elf, samples[:1], options=counter.options) if counter else None
+        found = counter.counts() if counter and classifying and classifying.result() else None
     first, every = counting.result(), plain.result()
     if not np.array_equal(_flat(first.outputs[0]), _flat(every.outputs[0])):
         raise TargetFault(
@@ -95,6 +106,8 @@ def run(
         arena_used_bytes=max(each.arena_bytes for each in every.runs),
         machine=firmware.board.machine if emulated else "host",
         stand_in=emulated and firmware.board.stand_in,
+        classes=found,
+        classes_note=note,
     )
 
 
@@ -171,10 +184,18 @@ class _Conversation:
         for program in tuple(self.programs):
             program.kill()
 
-    def hold(self, elf: Path, samples: Sequence[Sample], *, seed: int = 0, counted: bool = False) -> _Session:
+    def hold(
+        self,
+        elf: Path,
+        samples: Sequence[Sample],
+        *,
+        seed: int = 0,
+        counted: bool = False,
+        options: Sequence[str] = (),
+    ) -> _Session:
         """Start `elf`, run all samples, stop; unwritten arena bytes follow from `seed` and the sample's number."""
         raw = [tuple(np.ascontiguousarray(array).tobytes() for array in sample) for sample in samples]
-        with self._open(elf, raw, counted=counted) as (stream, addresses):
+        with self._open(elf, raw, counted=counted, options=options) as (stream, addresses):
             client = Client(stream, timeout=self.timeout, explain=lambda fault: self._explain(fault, elf))
             description = client.describe()
             self._check(description)
@@ -195,7 +216,7 @@ class _Conversation:
 
     @contextlib.contextmanager
     def _open(
-        self, elf: Path, samples: Sequence[tuple[bytes, ...]], *, counted: bool
+        self, elf: Path, samples: Sequence[tuple[bytes, ...]], *, counted: bool, options: Sequence[str]
     ) -> Iterator[tuple[Stream, dict[tuple[int, int], int]]]:
         """The stream, and where the target's own memory holds inputs: (sample, input) -> address."""
         target, board = self.firmware.target, self.firmware.board
@@ -212,7 +233,8 @@ class _Conversation:
             with tempfile.TemporaryDirectory(prefix="tinyc-samples-") as folder:
                 file = Path(folder) / "samples.bin"
                 addresses = qemu.place_samples(samples, emulator, file)
-                command = qemu.command(emulator, elf, samples=file if addresses else None, counted=counted)
+                image = file if addresses else None
+                command = qemu.command(emulator, elf, samples=image, counted=counted, options=options)
                 with self._started(command, "QEMU") as pipe:
                     yield pipe, addresses
 
