@@ -91,7 +91,8 @@ def test_the_checker_sees_what_goes_wrong_in_a_model(digits: Path, tmp_path: Pat
 @pytest.mark.parametrize("kind", ["shift_output", "shorten_ring", "swap_groups", "shrink_arena"])
 def test_corrupted_firmware_goes_wrong(kind: str, tmp_path: Path, arm_tools: None) -> None:
     planned = program("residual", "stream", seed=1)
-    corrupted = next(each for each in mutants(planned, seed=1, each=9) if each.kind == kind and verdict(each))
+    caught = [each for each in mutants(planned, seed=1, each=9) if each.kind == kind and verdict(each)]
+    corrupted = min(caught, key=lambda each: each.program.arena_bytes)  # the last word may hold what nobody reads
     drawn = [tuple(sample[port.name] for port in planned.inputs) for sample in samples(planned.plan.graph, count=2)]
 
     def ran(chosen: Program, folder: Path) -> list[bytes]:

@@ -105,7 +105,7 @@ REFUTED: dict[str, tuple[str, Edit, str]] = {
     "a layer that is run twice": ("chain/layers", lambda d: d["schedule"].append(d["schedule"][-1]), r"is run twice"),
     "a region without end": (
         "residual/stream",
-        lambda d: put(region(d)["loops"][0], "demands", [{"writers": [1], "a": 1, "offset": 5, "c": 1, "rows": 5}]),
+        lambda d: put(region(d)["loops"][0], "demands", [{"writers": [1], "a": 1, "offset": -5, "c": 1, "rows": 12}]),
         r"its region never ends",
     ),
     "a region that goes on": (

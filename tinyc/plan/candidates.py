@@ -130,7 +130,7 @@ def _streamable(graph: Graph, chosen: Sequence[Step], written: set[str]) -> bool
 def writers(chosen: Sequence[Step], position: int, index: int) -> tuple[int, ...]:
     """The positions of the steps that write what input `index` of the step at `position` reads: part of a root has its own.
 
-    For roots whose rows line up, so that what is written to row 0 says it for all.
+    For roots whose rows line up, so that what is written to row 0 says it for all.  What a step between them computes in place is its own.
     """
     step = chosen[position]
     view = step.inputs[index]
@@ -139,9 +139,17 @@ def writers(chosen: Sequence[Step], position: int, index: int) -> tuple[int, ...
     tensor = step.operands.input(step.activations[index])
     return tuple(
         other
-        for other, writer in enumerate(chosen)
-        if writer.output.root == view.root and _share_bytes(view, tensor, writer.output, writer.operands.output)
+        for other, writer in enumerate(chosen[:position])
+        if writer.output.root == view.root
+        and not is_overwritten(chosen[:position], other)
+        and _share_bytes(view, tensor, writer.output, writer.operands.output)
     )
+
+
+def is_overwritten(chosen: Sequence[Step], index: int) -> bool:
+    """Whether a later step computes in place what the step at `index` writes."""
+    place = chosen[index].output
+    return any(later.output == place and place in later.inputs for later in chosen[index + 1 :])
 
 
 @lru_cache(maxsize=65536)
@@ -213,7 +221,7 @@ def _simulated(
         and alive[root].bytes == graph.tensors[root].bytes
         and _is_simple_input(graph, chosen, root)
     )
-    sinks = _sinks(row_steps, inner)
+    sinks = _sinks(chosen, inner)
     walks = [
         simulate(
             row_steps,
@@ -263,10 +271,14 @@ def row_step(chosen: Sequence[Step], position: int, order: Sequence[int]) -> Row
     return RowStep(rows=step.operands.output.hwc[0], target=step.output.root, reads=tuple(reads))
 
 
-def _sinks(row_steps: Sequence[RowStep], inner: frozenset[str]) -> tuple[int, ...]:
+def _sinks(chosen: Sequence[Step], inner: frozenset[str]) -> tuple[int, ...]:
     """The last step drives; then every other step whose output must be complete."""
-    last = len(row_steps) - 1
-    others = [index for index, step in enumerate(row_steps[:-1]) if step.target not in inner]
+    last = len(chosen) - 1
+    others = [
+        index
+        for index, step in enumerate(chosen[:-1])
+        if step.output.root not in inner and not is_overwritten(chosen, index)
+    ]
     return (last, *others)
 
 
@@ -295,9 +307,8 @@ def _is_simple_output(
     return (
         alive[root].first >= start
         and alive[root].bytes == graph.tensors[root].bytes
-        and len(writes) == 1
-        and fills_simply(graph, writes[0].output, writes[0].operands.output)
-        and writes[0].operands.output.hwc[0] == graph.tensors[root].hwc[0]
+        and all(fills_simply(graph, step.output, step.operands.output) for step in writes)
+        and all(step.operands.output.hwc[0] == graph.tensors[root].hwc[0] for step in writes)
     )
 
 

@@ -164,17 +164,27 @@ def make_steps(
 
 
 def _with_less_scratch(graph: Graph, isas: tuple[Isa, ...], plan: Plan, effort: float, budget: int | None) -> Plan:
-    """`plan`, or one with kernels that need less scratch where scratch makes the peak: the one whose `_price` is less."""
+    """`plan`, or one with kernels that need less scratch where scratch makes the peak.
+
+    The one of least arena times instructions: a hundredth of the one is worth a hundredth of the other.  Where only the other is within
+    the budget, as fast as the budget allows.
+    """
     names = [step.name for step in plan.steps]
     lean, lean_views = make_steps(graph, isas=isas, scratch=dict.fromkeys(names, 0))
-    if [step.kernel for step in lean] == [step.kernel for step in plan.steps]:
+    if [step.name for step in lean] != names or [step.kernel for step in lean] == [step.kernel for step in plan.steps]:
         return plan
     point = least_memory(graph, lean, lean_views)
     if point.peak >= plan.arena_bytes:
         return plan
     spare = spare_scratch(graph, lean, lean_views, point)
-    worth = _worthwhile_scratch(plan.steps, lean, spare, peak=point.peak, most=plan.arena_bytes - point.peak)
-    limits = {name: room + worth for name, room in zip(names, spare, strict=True)}
+    work = _work_by_scratch(plan.steps, lean, spare)
+    if budget is not None and plan.arena_bytes > budget:
+        extra = max((e for e in work if point.peak + e <= budget), default=0)
+    else:
+        extra = min(work, key=lambda e: min(point.peak + e, plan.arena_bytes) * work[e])
+        if point.peak + extra >= plan.arena_bytes:
+            return plan
+    limits = {name: room + extra for name, room in zip(names, spare, strict=True)}
     steps, views = make_steps(graph, isas=isas, scratch=limits)
     for mine, its in zip(steps, lean, strict=True):
         if _shape_of(mine) != _shape_of(its):
@@ -182,35 +192,19 @@ def _with_less_scratch(graph: Graph, isas: tuple[Isa, ...], plan: Plan, effort: 
     steps, views = make_steps(graph, isas=isas, scratch=limits)
     if [_shape_of(step) for step in steps] != [_shape_of(step) for step in lean]:
         steps, views = lean, lean_views
-    found = _placed(graph, steps, views, point.partition, effort)
-    if budget is not None and (plan.arena_bytes > budget) != (found.arena_bytes > budget):
-        return found if found.arena_bytes <= budget else plan
-    return min(plan, found, key=lambda each: _price(each.arena_bytes, _work(each.steps)))
+    return min(plan, _placed(graph, steps, views, point.partition, effort), key=lambda each: each.arena_bytes)
 
 
-def _price(peak: int, work: int) -> int:
-    """What weighs instructions against bytes: one in a hundred of the peak is worth four in a hundred of the work."""
-    return peak**4 * work
-
-
-def _work(steps: Sequence[Step]) -> int:
-    """The instructions that the kernels are predicted to take."""
-    return sum(step.kernel.cost(step.op, step.operands) for step in steps)
-
-
-def _worthwhile_scratch(
-    full: Sequence[Step], lean: Sequence[Step], spare: Sequence[int], *, peak: int, most: int
-) -> int:
-    """The bytes above the lean plan's `peak`, fewer than `most`, that make the least price."""
+def _work_by_scratch(full: Sequence[Step], lean: Sequence[Step], spare: Sequence[int]) -> dict[int, int]:
+    """For every number of bytes above the lean plan's peak that lets another step use its fast kernel, the instructions of all steps."""
     steps = [
         (fast.scratch_bytes - room, fast.kernel.cost(fast.op, fast.operands), slow.kernel.cost(slow.op, slow.operands))
         for fast, slow, room in zip(full, lean, spare, strict=True)
     ]
-    candidates = {0, *(lacking for lacking, _, _ in steps if 0 < lacking < most)}
-    return min(
-        sorted(candidates),
-        key=lambda extra: _price(peak + extra, sum(slow if lacking > extra else fast for lacking, fast, slow in steps)),
-    )
+    return {
+        extra: sum(slow if lacking > extra else fast for lacking, fast, slow in steps)
+        for extra in sorted({0, *(lacking for lacking, _, _ in steps if lacking > 0)})
+    }
 
 
 def _shape_of(step: Step) -> tuple[object, ...]:

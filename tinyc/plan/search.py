@@ -338,9 +338,10 @@ def pinned_lifetimes(graph: Graph, steps: Sequence[Step], views: Views) -> dict[
     """Lifetimes in steps; inputs live from before the first, outputs to after the last."""
     found = lifetimes(graph, steps)
     inputs, outputs = ({views[name].root for name in names} for names in (graph.inputs, graph.outputs))
+    pushed = {views[step.operands.input(0).name].root for step in steps if step.pushed}  # never whole in the arena
     for root in sorted(
-        inputs - found.keys()
-    ):  # no step touches it: an input that is an output, perhaps reshaped, or is unused
+        inputs - pushed - found.keys()
+    ):  # no step touches it: it is an output too, perhaps reshaped, or unused
         found[root] = Lifetime(root=root, bytes=graph.tensors[root].bytes, first=-1, last=len(steps))
     for root in found.keys() & (inputs | outputs):
         life = found[root]
@@ -359,8 +360,6 @@ def single_distances(
     if alive[step.output.root].first != index or not fills_simply(graph, step.output, target):
         return {}
     if step.op.kept_rows is not None:
-        return {}
-    if sum(other.output.root == step.output.root for other in steps) > 1:
         return {}
     roots = [view.root for view in step.inputs if view is not None]
     found: dict[str, Distance] = {}

@@ -14,6 +14,7 @@ from tinyc.ir import Graph, Window
 from tinyc.plan.candidates import Region, row_step
 from tinyc.plan.regions import Tile, simulate
 from tinyc.plan.step import Step
+from tinyc.plan.views import View
 
 
 @dataclass(slots=True)
@@ -36,6 +37,11 @@ def tile_region(graph: Graph, steps: Sequence[Step], region: Region, *, bands: i
     last = chosen[-1].operands.output
     if region.sinks != (len(chosen) - 1,) or any(step.upward_only for step in chosen):
         return None
+    if any(
+        step.output in step.inputs and not _is_made(chosen[:position], step.output)
+        for position, step in enumerate(chosen)
+    ):
+        return None  # computed again, it would read what it has overwritten
     if bands > last.hwc[0] or strips > last.hwc[1] or not _columns_line_up(graph, chosen, region):
         return None
     tiles = [
@@ -61,6 +67,10 @@ def tile_region(graph: Graph, steps: Sequence[Step], region: Region, *, bands: i
         widths=widths,
         extra_macs=max(0, round(made - sum(step.op.macs(step.operands) for step in chosen))),
     )
+
+
+def _is_made(before: Sequence[Step], place: View) -> bool:
+    return any(step.output == place for step in before)
 
 
 def _width(chosen: Sequence[Step], tile: Sequence[Tile], root: str) -> int:

@@ -1,4 +1,4 @@
-"""Where tensors live relative to one another: reshapes and concatenations as views of one buffer.
+"""Where tensors live relative to one another: reshapes, concatenations and operands computed in place as views of one buffer.
 
 A view is a place in the buffer of its root tensor: a byte offset, the bytes from row to row and from pixel to pixel.
 """
@@ -52,6 +52,8 @@ def assign_views(graph: Graph, kernels: Mapping[str, Kernel]) -> dict[str, View]
             resolver.concatenation(operation, operation.op)
         elif isinstance(operation.op, Reshape):
             resolver.reshape(operation)
+        elif operation.name in kernels and kernels[operation.name].in_place:
+            resolver.in_place(operation)
     return {name: resolver.view(name) for name, tensor in graph.tensors.items() if not tensor.is_constant}
 
 
@@ -64,6 +66,7 @@ class _Resolver:
         self.assigned: dict[str, View] = {}
         self.consumers = graph.consumers()
         self.producers = graph.producers()
+        self.order = {name: i for i, operation in enumerate(graph.operations) for name in operation.outputs}
 
     def view(self, name: str) -> View:
         return self.assigned.get(name) or whole(self.graph.tensors[name])
@@ -93,6 +96,20 @@ class _Resolver:
             wanted = whole(target, root=existing.root, offset=existing.offset)
             if self._touches(target, wanted):
                 self.assigned[target.name] = wanted
+
+    def in_place(self, operation: Operation) -> None:
+        """An input that nobody else reads, made as late as any, is made where the output goes; so a row of a ring serves both."""
+        output = self.graph.tensors[operation.outputs[0]]
+        for name in sorted(filter(None, operation.inputs), key=lambda name: self.order.get(name, -1), reverse=True):
+            tensor, producer = self.graph.tensors[name], self.producers.get(name)
+            if producer is None or producer.name not in self.kernels or name in self.graph.outputs:
+                continue
+            if (tensor.hwc, tensor.dtype) != (output.hwc, output.dtype) or self.consumers[name] != (operation,):
+                continue
+            place = self.view(output.name)
+            if producer.op.kept_rows is None and self._accepts(tensor, place):
+                self.assigned[name] = place
+                return
 
     def _piece(self, output: Tensor, axis: int, index: int) -> View | None:
         """Where a piece that starts at `index` of `axis` lies; None where no row and pixel stride describes it."""
