@@ -67,7 +67,8 @@ HELIUM = {
         vshl.i8 q0, q1, #2 | vshl.s32 q0, q1, q2 | vrshl.s32 q0, q1, q2 | vrshl.s32 q0, r1 | vrshr.s16 q0, q1, #3 | vqrshl.s32 q0, r1
         vmovnb.i16 q0, q1 | vqmovnb.s32 q0, q1 | vqmovunt.s16 q0, q1 | vmovlb.s8 q0, q1 | vmovlt.u16 q0, q1 | vshllb.s8 q0, q1, #2
         vshrnb.i32 q0, q1, #4 | vqrshrnb.s32 q0, q1, #4 | vdup.8 q0, r0 | vmov q0, q1 | vmov.i32 q0, #1 | vmov.8 q0[1], r0
-        vmov q0[2], q0[0], r0, r1 | vmov r0, r1, q0[2], q0[0] | vand q0, q1, q2 | vbic q0, q1, q2 | veor q0, q1, q2 | vmvn q0, q1 | vrev32.8 q0, q1 | vbrsr.8 q0, q1, r2
+        vmov q0[2], q0[0], r0, r1 | vmov r0, r1, q0[2], q0[0] | vand q0, q1, q2 | vbic q0, q1, q2
+        veor q0, q1, q2 | vmvn q0, q1 | vrev32.8 q0, q1 | vbrsr.8 q0, q1, r2
         vidup.u8 q0, r0, #1 | vddup.u16 q0, r0, #2 | vcmp.i8 eq, q0, q1 | vpst \n vaddt.i8 q0, q1, q2 | vpsel q0, q1, q2 | vctp.8 r0
         vcls.s8 q0, q1 | vclz.i8 q0, q1 | vabs.s8 q0, q1 | vqadd.s8 q0, q1, q2 | vhadd.s8 q0, q1, q2 | vadc.i32 q0, q1, q2 | lsll r0, r1, #3
         sqrshrl r0, r1, #48, r2 | csel r0, r1, r2, eq | cset r0, ne""",
