@@ -14,6 +14,7 @@ import numpy as np
 from tinyc.emit import SourceTree
 from tinyc.ir import DType, Tensor
 from tinyc.lower import Port
+from tinyc.lower.program import Arena
 
 ROWS, PIXELS, CHANNELS = 4, 8, 2
 BYTES = ROWS * PIXELS * CHANNELS
@@ -129,6 +130,7 @@ def _program(arena_bytes: int) -> Any:
         prefix="tiny",
         model_name="tiny",
         sha256="5a" * 32,
+        arenas=(Arena(name="arena", bank="arena", bytes=arena_bytes),),
         arena_bytes=arena_bytes,
         arena_align=16,
         layers=tuple(layers),

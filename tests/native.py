@@ -1,4 +1,4 @@
-"""Runs programs natively, several in one executable, under sanitizers, each with its arena in a block of the exact size.
+"""Runs programs natively, several in one executable, under sanitizers, each with its arenas in blocks of the exact size.
 
 Every program's units are included into one translation unit, with the schedule's calls of layer functions going through the
 probe, so that one compilation gives outputs and the CRC of every row.  clang compiles this three times as fast as gcc; gcc links,
@@ -118,10 +118,12 @@ def _everything(programs: Sequence[Program], folder: Path) -> str:
 def _entry(number: int, program: Program) -> list[str]:
     """What the runner sees of one program."""
     prefix = program.prefix
+    arenas = ", ".join(f"arenas[{k}], bytes[{k}]" for k in range(len(program.arenas)))
     fields = {
         "name": f'"{prefix}"',
         "sha256": '""',
-        "arena_bytes": program.arena_bytes,
+        "arena_count": len(program.arenas),
+        "arena_bytes": f"{prefix}_arena_sizes",
         "arena_align": program.arena_align,
         "layer_count": len(program.layers),
         "input_count": len(program.inputs),
@@ -135,7 +137,9 @@ def _entry(number: int, program: Program) -> list[str]:
     }
     return [
         f"static {prefix}_t {prefix}_model;",
-        f"static int {prefix}_entry_init(void *arena, size_t bytes) {{ return {prefix}_init(&{prefix}_model, arena, bytes); }}",
+        f"static int {prefix}_entry_init(void *const *arenas, const uint32_t *bytes)",
+        f"{{ return {prefix}_init(&{prefix}_model, {arenas}); }}",
+        f"static const uint32_t {prefix}_arena_sizes[] = {{{', '.join(str(each.bytes) for each in program.arenas)}}};",
         f"static int {prefix}_entry_run(void) {{ return {prefix}_run(&{prefix}_model); }}",
         f"static void *{prefix}_entry_input(unsigned index) {{ return {prefix}_input(&{prefix}_model, index); }}",
         f"static const void *{prefix}_entry_output(unsigned index) {{ return {prefix}_output(&{prefix}_model, index); }}",

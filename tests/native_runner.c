@@ -1,4 +1,4 @@
-/* Runs every program of a test natively: an arena of the exact size on the heap, records of every row.
+/* Runs every program of a test natively: arenas of the exact size on the heap, records of every row.
  *
  * For every sample: each program's inputs come on standard input and its answer goes to standard output, as frames
  * { uint32 layer calls; { uint32 layer, crc } * calls; output bytes }.
@@ -75,13 +75,17 @@ static void expect(int held, const char *what)
 
 static void run(const tinyc_entry *program, uint32_t seed)
 {
-    uint8_t *arena = malloc(program->arena_bytes);
+    void *arenas[4] = {NULL};
     uint32_t calls;
-    for (uint32_t i = 0; i < program->arena_bytes; ++i) {
-        seed = seed * 1664525u + 1013904223u;
-        arena[i] = (uint8_t)(seed >> 24);
+    for (uint32_t number = 0; number < program->arena_count; ++number) {
+        uint8_t *arena = malloc(program->arena_bytes[number]);
+        for (uint32_t i = 0; i < program->arena_bytes[number]; ++i) {
+            seed = seed * 1664525u + 1013904223u;
+            arena[i] = (uint8_t)(seed >> 24);
+        }
+        arenas[number] = arena;
     }
-    expect(program->init(arena, program->arena_bytes) == 0, "init failed");
+    expect(program->init(arenas, program->arena_bytes) == 0, "init failed");
     for (uint32_t i = 0; i < program->input_count; ++i) {
         expect(fread(program->input(i), 1, program->input_bytes[i], stdin) == program->input_bytes[i], "input missing");
     }
@@ -95,7 +99,9 @@ static void run(const tinyc_entry *program, uint32_t seed)
     for (uint32_t i = 0; i < program->output_count; ++i) {
         fwrite(program->output(i), 1, program->output_bytes[i], stdout);
     }
-    free(arena);
+    for (uint32_t number = 0; number < program->arena_count; ++number) {
+        free(arenas[number]);
+    }
 }
 
 int main(void)

@@ -56,7 +56,7 @@ def test_shipped_boards(
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_purpose_has_a_bank_and_every_family_a_folder(name: str) -> None:
     loaded = board.load(name)
-    assert {loaded.bank(purpose).name for purpose in board.PURPOSES}
+    assert loaded.arena_banks and {loaded.bank(purpose).name for purpose in ("data", "stack")}
     assert (paths.FIRMWARE / loaded.family).is_dir()
     same = board.load(loaded.stands_in).core == loaded.core
     assert loaded.shares == ("core" if same else "instruction set")
@@ -109,8 +109,13 @@ def edited(tmp_path: Path, old: str, new: str, *, source: str = "stm32f407") -> 
             'use = ["arena", "heap"]',
             "wrong.toml: ram has an unknown use 'heap': arena, data and stack are known.",
         ),
+        ("dma = false", "dma = 0", "wrong.toml: ram[1].dma must be true or false, not 0."),
         ('use = ["arena"]', 'use = ["arena", "data"]', "wrong.toml: ram must have one bank for data, it has 2."),
-        ('use = ["data", "stack"]', 'use = ["data"]', "wrong.toml: ram must have one bank for stack, it has 0."),
+        (
+            'use = ["arena", "data", "stack"]',
+            'use = ["arena", "data"]',
+            "wrong.toml: ram must have one bank for stack, it has 0.",
+        ),
         (
             'stands_in = "mps2_an386"',
             "",

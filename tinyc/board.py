@@ -31,12 +31,17 @@ BANK_ALIGNMENT = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryBank:
-    """One contiguous memory; `use` says what the linker puts there: arena, data (.data and .bss), stack; `code` for flash."""
+    """One contiguous memory; `use` says what the linker puts there: arena, data (.data and .bss), stack; `code` for flash.
+
+    `tier` 0 is as fast as the core, a higher one slower; `dma` is whether the peripherals' DMA controllers reach it.
+    """
 
     name: str
     address: int
     bytes: int
     use: tuple[str, ...]
+    tier: int = 0
+    dma: bool = True
 
     @property
     def end(self) -> int:
@@ -126,9 +131,14 @@ class Board:
         return sum(bank.bytes for bank in self.banks)
 
     def bank(self, purpose: str) -> MemoryBank:
-        """The bank that holds the arena, the data or the stack."""
+        """The bank that holds the data or the stack."""
         (bank,) = (bank for bank in self.banks if purpose in bank.use)
         return bank
+
+    @property
+    def arena_banks(self) -> tuple[MemoryBank, ...]:
+        """The banks that may hold an arena, the preferred first."""
+        return tuple(bank for bank in self.banks if "arena" in bank.use)
 
 
 def names() -> tuple[str, ...]:
@@ -187,6 +197,9 @@ class _Table:
             raise self.error(key, f"must not be negative, it is {value}")
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        return bool(self.take(key, bool, "true or false")) if self.has(key) else default
+
     def words(self, key: str) -> tuple[str, ...]:
         values = self.take(key, list, "a list of strings")
         if not values or not all(isinstance(value, str) for value in values):
@@ -235,6 +248,8 @@ def _bank(table: _Table, *, name: str | None = None, use: tuple[str, ...] | None
         address=table.number("address"),
         bytes=table.number("bytes"),
         use=table.words("use") if use is None else use,
+        tier=table.number("tier", 0),
+        dma=table.flag("dma", True),
     )
     table.close()
     for key, value in (("address", bank.address), ("bytes", bank.bytes)):
@@ -281,7 +296,7 @@ def _check(board: Board, table: _Table) -> None:
     for purpose in dict.fromkeys((*uses, *PURPOSES)):
         if purpose not in PURPOSES:
             raise table.error("ram", f"has an unknown use {purpose!r}: arena, data and stack are known")
-        if uses.count(purpose) != 1:
+        if uses.count(purpose) != 1 and (purpose != "arena" or purpose not in uses):
             raise table.error("ram", f"must have one bank for {purpose}, it has {uses.count(purpose)}")
     if not board.is_host and not board.stand_in and board.emulator is None:
         raise table.error("stands_in", "is missing, and so is the table qemu: nothing can run this board's programs")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinyc.board import Board, load
-from tinyc.build import Firmware, Target, build
+from tinyc.build import Firmware, Target, arena_banks, build
 from tinyc.emit import SourceTree, emit
 from tinyc.errors import DoesNotFit, TargetFault, UsageError
 from tinyc.frontends import tflite
@@ -51,7 +51,9 @@ def analyze(path: Path, *, board: str | None, options: Options, progress: Progre
     imported = tflite.load(path)
     progress("planning")
     graph = _with_input(rewrite(_with_io(imported.graph, options.io)), path, options.input)
-    plan = make_plan(graph, isas=_isas(target), schedule=options.schedule, budget=_budget(target, options))
+    banks = arena_banks(target, graph) if target is not None and len(target.arena_banks) > 1 else ()
+    budget = _budget(target, options)
+    plan = make_plan(graph, isas=_isas(target), schedule=options.schedule, budget=budget, banks=banks)
     points = pareto(graph, plan.steps, plan.views) if front else ()
     program = lower(plan, model_name=path.stem, sha256=imported.sha256, share=options.optimize == "size")
     return Analysis(
@@ -148,10 +150,10 @@ def _with_input(graph: Graph, path: Path, how: str) -> Graph:
 
 
 def _budget(board: Board | None, options: Options) -> int | None:
-    """The bytes that the arena may have: what `--ram` leaves beside the stack, and what the board's bank for it has."""
+    """The bytes that the arena may have: what `--ram` leaves beside the stack, and what the board's bank for it has, where it is one."""
     limits = [] if options.ram is None else [options.ram - STACK_ALLOWANCE]
-    if board is not None:
-        bank = board.bank("arena")
+    if board is not None and len(board.arena_banks) == 1:
+        (bank,) = board.arena_banks
         limits.append(bank.bytes - sum(STACK_ALLOWANCE for purpose in ("stack", "data") if purpose in bank.use))
     return min(limits, default=None)
 
@@ -162,6 +164,13 @@ def _require_fit(analysis: Analysis, options: Options) -> None:
     assert board is not None
     name = analysis.model.path.name
     limit = board.sram_bytes if options.ram is None else min(options.ram, board.sram_bytes)
+    if program.arena_bytes <= limit and not program.plan.placement.fits:
+        banks = ", ".join(f"{bank.name} {bank.bytes:,}" for bank in arena_banks(board, program.plan.graph))
+        raise DoesNotFit(
+            f"{name} on {board.name}: needs {program.arena_bytes:,} B of SRAM for the arena, which cannot be cut up so that it fits"
+            f" beside stack and harness into {banks}; the largest layer is {_largest(program)}.",
+            hint=_way_out(analysis, min(limit, *(bank.bytes for bank in board.arena_banks))),
+        )
     if program.arena_bytes > limit:
         whose = "the board has" if options.ram is None else "the limit is"
         raise DoesNotFit(

@@ -1,4 +1,4 @@
-/* The harness's port on a Cortex-M: the board's serial port, the linker's arena, stack painting. */
+/* The harness's port on a Cortex-M: the board's serial port, the board's arenas, stack painting. */
 #include "port.h"
 
 #include "board.h"
@@ -7,15 +7,23 @@
 
 #include <string.h>
 
-extern uint8_t __tinyc_arena_start[], __tinyc_arena_end[];
 extern uint32_t __tinyc_stack_start[], __tinyc_stack_end[];
 
 #define STACK_PAINT 0xC5A3B791u
 
 void port_describe(port_description *description)
 {
-    description->arena = __tinyc_arena_start;
-    description->arena_bytes = BOARD_ARENA_BYTES;
+    static const struct {
+        uintptr_t address;
+        uint32_t bytes;
+        uint32_t room;
+    } arenas[BOARD_ARENA_COUNT] = BOARD_ARENAS;
+
+    description->arena_count = BOARD_ARENA_COUNT;
+    for (uint32_t i = 0; i < BOARD_ARENA_COUNT; ++i) {
+        description->arenas[i] = (uint8_t *)arenas[i].address;
+        description->arena_bytes[i] = arenas[i].bytes;
+    }
     description->counter_kind = board_counter_kind();
     description->counter_hz = board_counter_hz();
     description->clock_hz = BOARD_CLOCK_HZ;

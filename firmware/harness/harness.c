@@ -30,6 +30,16 @@ static void reply_error(uint32_t code)
     frame_put_u32(&f, code);
 }
 
+/* The bytes of all arenas together. */
+static uint32_t sum(const uint32_t *bytes, uint32_t count)
+{
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        total += bytes[i];
+    }
+    return total;
+}
+
 static void describe(void)
 {
     const uint32_t name = (uint32_t)strlen(tinyc_model.name);
@@ -45,8 +55,8 @@ static void describe(void)
     frame_put_u32(&f, port.counter_hz);
     frame_put_u32(&f, port.clock_hz);
     frame_put_u32(&f, port.stack_bytes);
-    frame_put_u32(&f, port.arena_bytes);
-    frame_put_u32(&f, tinyc_model.arena_bytes);
+    frame_put_u32(&f, sum(port.arena_bytes, port.arena_count));
+    frame_put_u32(&f, sum(tinyc_model.arena_bytes, tinyc_model.arena_count));
     frame_put_u32(&f, tinyc_model.arena_align);
     frame_put_u32(&f, tinyc_model.layer_count);
     frame_put_u32(&f, tinyc_model.input_count);
@@ -72,10 +82,16 @@ static void reset(uint32_t seed)
     port_description port;
     port_describe(&port);
     arena_seed = seed;
-    for (uint32_t i = 0; i < port.arena_bytes; ++i) {
-        port.arena[i] = paint(seed, i);
+    for (uint32_t arena = 0; arena < port.arena_count; ++arena) {
+        for (uint32_t i = 0; i < port.arena_bytes[arena]; ++i) {
+            port.arenas[arena][i] = paint(seed, i);
+        }
     }
-    if (tinyc_model.init(port.arena, port.arena_bytes) != 0) {
+    void *arenas[PORT_MOST_ARENAS];
+    for (uint32_t arena = 0; arena < PORT_MOST_ARENAS; ++arena) {
+        arenas[arena] = port.arenas[arena];
+    }
+    if (port.arena_count != tinyc_model.arena_count || tinyc_model.init(arenas, port.arena_bytes) != 0) {
         reply_error(ERROR_INIT);
         return;
     }
@@ -84,16 +100,20 @@ static void reset(uint32_t seed)
     reply(FRAME_RESET);
 }
 
-/* The bytes from the arena's start up to the last one that is no longer as painted. */
+/* The bytes from each arena's start up to the last one that is no longer as painted, all together. */
 static uint32_t arena_used(void)
 {
     port_description port;
+    uint32_t total = 0;
     port_describe(&port);
-    uint32_t used = port.arena_bytes;
-    while (used != 0 && port.arena[used - 1] == paint(arena_seed, used - 1)) {
-        --used;
+    for (uint32_t arena = 0; arena < port.arena_count; ++arena) {
+        uint32_t used = port.arena_bytes[arena];
+        while (used != 0 && port.arenas[arena][used - 1] == paint(arena_seed, used - 1)) {
+            --used;
+        }
+        total += used;
     }
-    return used;
+    return total;
 }
 
 /* One call of the model's run function, added to what was measured since RESET. */

@@ -1,4 +1,4 @@
-/* What a target provides to the harness: a byte stream, the arena, a counter.  cortex_m/ and host/ implement it. */
+/* What a target provides to the harness: a byte stream, the arenas, a counter.  cortex_m/ and host/ implement it. */
 #ifndef TINYC_PORT_H
 #define TINYC_PORT_H
 
@@ -7,9 +7,12 @@
 
 enum { COUNTER_NONE = 0, COUNTER_EMULATED = 1, COUNTER_CYCLES = 2 };
 
+#define PORT_MOST_ARENAS 4
+
 typedef struct {
-    uint8_t *arena;
-    uint32_t arena_bytes;
+    uint32_t arena_count;
+    uint8_t *arenas[PORT_MOST_ARENAS];
+    uint32_t arena_bytes[PORT_MOST_ARENAS];
     uint32_t counter_kind; /* EMULATED: ticks of virtual time; CYCLES: core clock cycles */
     uint32_t counter_hz;
     uint32_t clock_hz;

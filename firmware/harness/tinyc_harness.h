@@ -11,7 +11,8 @@
 typedef struct {
     const char *name;
     const char *sha256; /* of the model file, 64 hexadecimal digits */
-    uint32_t arena_bytes;
+    uint32_t arena_count;
+    const uint32_t *arena_bytes; /* of each */
     uint32_t arena_align;
     uint32_t layer_count;
     uint32_t input_count;
@@ -21,7 +22,7 @@ typedef struct {
     uint32_t input_rows; /* 0: the input lies in the arena; else it is pushed in so many rows, each from `row` */
     uint32_t row_bytes;
     uint8_t *row;
-    int (*init)(void *arena, size_t bytes);
+    int (*init)(void *const *arenas, const uint32_t *bytes);
     int (*run)(void); /* one inference; where the input is pushed, one row of it: returns how many are still to come */
     void *(*input)(unsigned index);
     const void *(*output)(unsigned index);

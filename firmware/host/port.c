@@ -1,4 +1,4 @@
-/* The harness on this computer: standard input and output, an arena between two closed pages. */
+/* The harness on this computer: standard input and output, arenas, each between two closed pages. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "port.h"
 
@@ -19,26 +19,35 @@ enum { SANITIZED = 1 }; /* the sanitizer reports bad accesses itself */
 enum { SANITIZED = 0 };
 #endif
 
-static uint8_t *arena;
+static const struct {
+    uintptr_t address; /* not used: the pages are where the system puts them */
+    uint32_t bytes;
+    uint32_t room;
+} sizes[BOARD_ARENA_COUNT] = BOARD_ARENAS;
+static uint8_t *arenas[BOARD_ARENA_COUNT];
 
-/* The arena ends where a page does; its size is a multiple of its alignment. */
-static void open_arena(void)
+/* An arena ends where a page does; its room is a multiple of its alignment. */
+static uint8_t *open_arena(uint32_t bytes, uint32_t room)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    const size_t open = (BOARD_ARENA_BYTES + page - 1) / page * page;
+    const size_t open = (room + page - 1) / page * page;
     uint8_t *pages = mmap(NULL, open + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED || mprotect(pages + page, open, PROT_READ | PROT_WRITE) != 0) {
         abort();
     }
-    arena = pages + page + open - BOARD_ARENA_ROOM;
+    uint8_t *arena = pages + page + open - room;
     ASAN_POISON_MEMORY_REGION(pages + page, (size_t)(arena - pages) - page);
-    ASAN_POISON_MEMORY_REGION(arena + BOARD_ARENA_BYTES, BOARD_ARENA_ROOM - BOARD_ARENA_BYTES);
+    ASAN_POISON_MEMORY_REGION(arena + bytes, room - bytes);
+    return arena;
 }
 
 void port_describe(port_description *description)
 {
-    description->arena = arena;
-    description->arena_bytes = BOARD_ARENA_BYTES;
+    description->arena_count = BOARD_ARENA_COUNT;
+    for (uint32_t i = 0; i < BOARD_ARENA_COUNT; ++i) {
+        description->arenas[i] = arenas[i];
+        description->arena_bytes[i] = sizes[i].bytes;
+    }
     description->counter_kind = COUNTER_NONE;
     description->counter_hz = 0;
     description->clock_hz = 0;
@@ -102,7 +111,9 @@ int main(void)
 {
     static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     struct sigaction action;
-    open_arena();
+    for (size_t i = 0; i < BOARD_ARENA_COUNT; ++i) {
+        arenas[i] = open_arena(sizes[i].bytes, sizes[i].room);
+    }
     memset(&action, 0, sizeof action);
     action.sa_sigaction = report_signal;
     action.sa_flags = SA_SIGINFO;

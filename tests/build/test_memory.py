@@ -42,10 +42,10 @@ def matches(region: MpuRegion, address: int) -> bool:
 )
 def test_the_map_is_exact(name: str, own: bool, arena: int, static: int) -> None:
     board = load(name) if own else stand_in_banks(load(name))
-    memory = memory_map(board, arena_bytes=arena, static_bytes=static)
+    memory = memory_map(board, arenas={"arena": arena}, static_bytes=static)
     assert len(memory.mpu) <= MPU_REGIONS
     flash, stack, data, area = (memory.region(word) for word in ("flash", "stack", "data", "arena"))
-    bank = board.bank("arena")
+    bank = board.arena_banks[0]
     assert area.end == bank.end and arena <= area.bytes < arena + 32
     assert stack.address == board.bank("stack").address and stack.bytes == board.stack_bytes
     assert data.bytes >= 1024 + static
@@ -70,7 +70,7 @@ def test_the_map_is_exact(name: str, own: bool, arena: int, static: int) -> None
 
 @given(arena=st.integers(1, 300 * 1024))
 def test_sixteen_kilobytes_below_the_arena_are_closed(arena: int) -> None:
-    memory = memory_map(stand_in_banks(load("stm32f746")), arena_bytes=arena, static_bytes=0)
+    memory = memory_map(stand_in_banks(load("stm32f746")), arenas={"arena": arena}, static_bytes=0)
     area, data = memory.region("arena"), memory.region("data")
     for address in range(max(data.end + 2048, area.address - 16 * 1024), area.address, 32):
         assert access(memory, address) == (NONE, False), hex(address)
@@ -78,7 +78,7 @@ def test_sixteen_kilobytes_below_the_arena_are_closed(arena: int) -> None:
 
 @given(arena=st.integers(1, 120 * 1024))
 def test_two_banks_leave_fewer_regions_to_close_with(arena: int) -> None:
-    memory = memory_map(stand_in_banks(load("stm32f407")), arena_bytes=arena, static_bytes=0)
+    memory = memory_map(stand_in_banks(load("stm32f407")), arenas={"arena": arena}, static_bytes=0)
     area = memory.region("arena")
     for address in range(max(0x2000_0000 + 256, area.address - 2048), area.address, 32):
         assert access(memory, address) == (NONE, False), hex(address)
@@ -93,7 +93,7 @@ def test_banks_of_a_stand_in_keep_their_sizes() -> None:
 
 def test_an_arena_that_does_not_fit() -> None:
     with pytest.raises(DoesNotFit) as error:
-        memory_map(load("stm32f746"), arena_bytes=320 * 1024, static_bytes=0)
+        memory_map(load("stm32f746"), arenas={"arena": 320 * 1024}, static_bytes=0)
     assert str(error.value) == (
         "stm32f746: the arena needs 327,680 B of sram, which has 322,560 B beside the stack and the harness (5,120 B too few)."
     )

@@ -28,7 +28,7 @@ def spans(memory: MemoryMap) -> list[tuple[int, int, tuple[int, int]]]:
 @pytest.mark.parametrize("name", BOARDS)
 @given(own=st.booleans(), arena=st.integers(1, 700 * 1024), static=st.integers(0, 500))
 def test_the_map_is_exact(name: str, own: bool, arena: int, static: int) -> None:
-    memory = memory_map(load(name) if own else stand_in_banks(load(name)), arena_bytes=arena, static_bytes=static)
+    memory = memory_map(load(name) if own else stand_in_banks(load(name)), arenas={"arena": arena}, static_bytes=static)
     found = spans(memory)
     assert len(found) <= MPU_REGIONS
     assert all(below[1] <= above[0] for below, above in pairwise(found)), "regions must not overlap"

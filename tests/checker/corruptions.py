@@ -134,8 +134,11 @@ def flip_direction(program: Program, drawn: random.Random) -> Program | None:
 
 
 def shrink_arena(program: Program, drawn: random.Random) -> Program:
-    """The arena ends before the last buffer does."""
-    return replace(program, arena_bytes=program.arena_bytes - 4 * drawn.randint(1, 8))
+    """An arena ends before its last buffer does."""
+    arenas = list(program.arenas)
+    at = drawn.randrange(len(arenas))
+    arenas[at] = replace(arenas[at], bytes=arenas[at].bytes - 4 * drawn.randint(1, 8))
+    return replace(program, arenas=tuple(arenas))
 
 
 def drop_demand(program: Program, drawn: random.Random) -> Program | None:

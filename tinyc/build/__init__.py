@@ -5,8 +5,9 @@ runs.  Rejected: one build per image, which would have to argue that two compila
 """
 
 from tinyc.build.build import Firmware, build
+from tinyc.build.rooms import arena_banks
 from tinyc.build.target import Target, Where
 from tinyc.build.templates import harness_sources
 from tinyc.build.tools import Tool
 
-__all__ = ["Firmware", "Target", "Tool", "Where", "build", "harness_sources"]
+__all__ = ["Firmware", "Target", "Tool", "Where", "arena_banks", "build", "harness_sources"]

@@ -17,6 +17,7 @@ from tinyc.build.memory import MemoryMap, memory_map, stand_in_banks
 from tinyc.build.sizes import image, object_size
 from tinyc.build.stack import stack_bound
 from tinyc.build.target import Target, Where
+from tinyc.build.templates import BoardArena
 from tinyc.build.toolchain import Toolchain, Unit, compile_all, cross_toolchain, host_toolchain, link
 from tinyc.emit import SourceTree
 from tinyc.errors import UsageError
@@ -170,6 +171,11 @@ def _compile(tree: SourceTree, toolchain: Toolchain, directory: Path, *, folder:
     )
 
 
+def _arenas(tree: SourceTree) -> dict[str, int]:
+    """The model's arenas by the bank that each is planned for."""
+    return {arena.bank: arena.bytes for arena in tree.program.arenas}
+
+
 def _row_bytes(tree: SourceTree) -> int:
     """What the harness keeps of an input that is pushed row by row."""
     program = tree.program
@@ -178,7 +184,7 @@ def _row_bytes(tree: SourceTree) -> int:
 
 def _own(tree: SourceTree, board: Board, objects: _Objects, directory: Path) -> _Setting:
     """The image for the board itself: firmware.elf."""
-    memory = memory_map(board, arena_bytes=tree.program.arena_bytes, static_bytes=objects.static_bytes)
+    memory = memory_map(board, arenas=_arenas(tree), static_bytes=objects.static_bytes)
     folder = directory / "build" / board.name / "board"
     return _on_core(tree, board, board, memory, folder, {directory / "firmware.elf": False})
 
@@ -189,7 +195,7 @@ def _emulated(tree: SourceTree, board: Board, objects: _Objects, directory: Path
         machine, placed = board, board
     else:
         machine, placed = load(board.stands_in), stand_in_banks(board)
-    memory = memory_map(placed, arena_bytes=tree.program.arena_bytes, static_bytes=objects.static_bytes)
+    memory = memory_map(placed, arenas=_arenas(tree), static_bytes=objects.static_bytes)
     folder = directory / "build" / board.name / "run"
     return _on_core(tree, board, machine, memory, folder, {folder / "run.elf": False, folder / "probe.elf": True})
 
@@ -203,8 +209,10 @@ def _on_core(
         board,
         clock_hz=machine.clock_hz,
         memory=memory,
-        arena_bytes=tree.program.arena_bytes,
-        arena_room=memory.arena_room,
+        arenas=[
+            BoardArena(address=region.address, bytes=arena.bytes, room=region.bytes)
+            for arena, region in zip(tree.program.arenas, memory.arenas, strict=True)
+        ],
         purpose=purpose,
     )
     boot = machine.emulator.boot if machine.emulator else None
@@ -226,14 +234,13 @@ def _core_units(machine: Board) -> tuple[str, ...]:
 
 def _native(tree: SourceTree, board: Board, directory: Path) -> _Setting:
     """The plain and the instrumented program for this computer."""
-    arena, align = tree.program.arena_bytes, tree.program.arena_align
+    arenas, align = tree.program.arenas, tree.program.arena_align
     folder = directory / "build" / "host"
     config = templates.board_config(
         board,
         clock_hz=0,
         memory=None,
-        arena_bytes=arena,
-        arena_room=-(-arena // align) * align,
+        arenas=[BoardArena(address=0, bytes=each.bytes, room=-(-each.bytes // align) * align) for each in arenas],
         purpose="the image for this computer",
     )
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,13 @@
 """Where everything lies in a board's memory, and the MPU regions that close the rest.
 
-The stack is at the bottom of its bank, so that an overflow leaves the memory; the arena ends where its bank ends, so that an overrun
-does too; the unused bytes below the arena are closed by regions of their own.  On a stand-in the banks keep their sizes and move
-to the machine's addresses.
+The stack is at the bottom of its bank, so that an overflow leaves the memory; an arena ends where its bank ends, so that an overrun
+does too; the unused bytes below an arena are closed by regions of their own.  A bank that nothing uses stays closed.  On a stand-in the
+banks keep their sizes and move to the machine's addresses.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tinyc.board import BANK_ALIGNMENT, Board, MemoryBank, load
@@ -47,11 +48,12 @@ class MpuRegion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryMap:
-    """The linker regions flash, stack, data and arena, and the MPU's regions, of one image."""
+    """The linker regions flash, stack, data and the arenas, and the MPU's regions, of one image."""
 
     regions: tuple[Region, ...]
     mpu: tuple[MpuRegion, ...]
-    arena_room: int
+    arenas: tuple[Region, ...]
+    """Those of `regions` that are arenas, in the model's order."""
 
     def region(self, name: str) -> Region:
         (region,) = (region for region in self.regions if region.name == name)
@@ -74,39 +76,88 @@ def stand_in_banks(board: Board) -> Board:
     return replace(board, flash=replace(board.flash, address=machine.flash.address), banks=tuple(moved))
 
 
-def memory_map(board: Board, *, arena_bytes: int, static_bytes: int) -> MemoryMap:
-    """Lay out one image of `board`; `static_bytes` are the model's own .data and .bss."""
-    arena_room = room(arena_bytes)
-    stack_bank, data_bank, arena_bank = (board.bank(purpose) for purpose in ("stack", "data", "arena"))
-    stack = Region(name="stack", access="rw", address=stack_bank.address, bytes=board.stack_bytes)
-    data = Region(
-        name="data",
-        access="rw",
-        address=stack.end if data_bank == stack_bank else data_bank.address,
-        bytes=room(HARNESS_BYTES + static_bytes),
-    )
-    used_end = max(
-        [arena_bank.address, *(r.end for r, bank in ((stack, stack_bank), (data, data_bank)) if bank == arena_bank)]
-    )
-    free = arena_bank.end - used_end
-    if arena_room > free:
-        raise DoesNotFit(
-            f"{board.name}: the arena needs {arena_room:,} B of {arena_bank.name}, which has {free:,} B beside the stack and"
-            f" the harness ({arena_room - free:,} B too few)."
-        )
-    arena = Region(name="arena", access="rw", address=arena_bank.end - arena_room, bytes=arena_room)
+def arena_rooms(board: Board, *, static_bytes: int) -> dict[str, int]:
+    """The bytes that an arena may have in each bank: what stack, harness and the model's `static_bytes` leave."""
+    stack, data = _lower_regions(board, static_bytes)
+    return {bank.name: bank.end - _used_end(bank, stack, data) for bank in board.arena_banks}
+
+
+def memory_map(board: Board, *, arenas: Mapping[str, int], static_bytes: int) -> MemoryMap:
+    """Lay out one image of `board`: arenas of so many bytes in the banks of these names, or in the board's first where it has no such
+    bank; `static_bytes` are the model's own .data and .bss.
+    """
+    stack, data = _lower_regions(board, static_bytes)
     flash = Region(name="flash", access="rx", address=board.flash.address, bytes=board.flash.bytes)
-    if board.is_armv8m:
-        return MemoryMap(
-            regions=(flash, stack, data, arena), mpu=_open_v8(flash, stack, data, arena), arena_room=arena_room
+    banks = [_arena_bank(board, name) for name in arenas]
+    placed = tuple(
+        _arena(
+            board, bank, size, _used_end(bank, stack, data), name="arena" if len(arenas) == 1 else f"arena_{bank.name}"
         )
+        for bank, size in zip(banks, arenas.values(), strict=True)
+    )
+    regions = (flash, stack, data, *placed)
+    if board.is_armv8m:
+        return MemoryMap(regions=regions, mpu=_open_v8(*regions), arenas=placed)
+    opened, gaps = _opened(board, stack, data, dict(zip(banks, placed, strict=True)))
     open_regions = [
         *_cover(flash.address, flash.bytes, READ_ONLY_CODE, "flash: read and execute"),
-        *(region for bank in board.banks for region in _bank_regions(bank)),
+        *opened,
         *_cover(*PERIPHERALS, DEVICE, "peripherals"),
     ]
-    closed = _close_below(used_end, arena.address, MPU_REGIONS - len(open_regions))
-    return MemoryMap(regions=(flash, stack, data, arena), mpu=(*open_regions, *closed), arena_room=arena_room)
+    closed: list[MpuRegion] = []
+    for number, (least, arena) in enumerate(gaps):
+        left = MPU_REGIONS - len(open_regions) - len(closed)
+        closed += _close_below(least, arena, left // (len(gaps) - number))
+    return MemoryMap(regions=regions, mpu=(*open_regions, *closed), arenas=placed)
+
+
+def _lower_regions(board: Board, static_bytes: int) -> tuple[Region, Region]:
+    """Stack and data, at the bottom of their banks."""
+    stack_bank, data_bank = board.bank("stack"), board.bank("data")
+    stack = Region(name="stack", access="rw", address=stack_bank.address, bytes=board.stack_bytes)
+    start = stack.end if data_bank == stack_bank else data_bank.address
+    return stack, Region(name="data", access="rw", address=start, bytes=room(HARNESS_BYTES + static_bytes))
+
+
+def _used_end(bank: MemoryBank, *regions: Region) -> int:
+    """Where the regions at the bottom of a bank end."""
+    return max([bank.address, *(region.end for region in regions if bank.address <= region.address < bank.end)])
+
+
+def _arena_bank(board: Board, name: str) -> MemoryBank:
+    return next((bank for bank in board.arena_banks if bank.name == name), board.arena_banks[0])
+
+
+def _arena(board: Board, bank: MemoryBank, size: int, used_end: int, *, name: str) -> Region:
+    wanted, free = room(size), bank.end - used_end
+    if wanted > free:
+        raise DoesNotFit(
+            f"{board.name}: the arena needs {wanted:,} B of {bank.name}, which has {free:,} B beside the stack and"
+            f" the harness ({wanted - free:,} B too few)."
+        )
+    return Region(name=name, access="rw", address=bank.end - wanted, bytes=wanted)
+
+
+def _opened(
+    board: Board, stack: Region, data: Region, arenas: Mapping[MemoryBank, Region]
+) -> tuple[list[MpuRegion], list[tuple[int, int]]]:
+    """Regions that open the banks in use, and the gaps that should be closed again: (where it may start, the arena above it).
+
+    Where there are several arenas, a bank with nothing but an arena is opened from its end down to the arena only.
+    """
+    opened: list[MpuRegion] = []
+    gaps: list[tuple[int, int]] = []
+    for bank in board.banks:
+        arena, bottom = arenas.get(bank), _used_end(bank, stack, data)
+        if arena is not None and bottom == bank.address and len(arenas) > 1:
+            tail = _open_down_to(arena.address, bank)
+            opened += tail
+            bottom = _lowest(tail[-1])
+        elif arena is not None or bottom > bank.address:
+            opened += _bank_regions(bank)
+        if arena is not None and bottom < arena.address:
+            gaps.append((bottom, arena.address))
+    return opened, gaps
 
 
 # MPU_RASR: execute never (bit 28), access (26-24), type (TEX 21-19, S 18, C 17, B 16), disabled subregions (15-8), size (5-1), enable.
@@ -134,6 +185,46 @@ def _region(base: int, power: int, disabled: int, attributes: int, comment: str)
     return MpuRegion(base=base, attributes=attributes | disabled << 8 | (power - 1) << 1 | 1, comment=comment)
 
 
+def _open_down_to(start: int, bank: MemoryBank) -> list[MpuRegion]:
+    """Regions that open a bank from its end down to `start`, or as little below as their granules allow."""
+    regions: list[MpuRegion] = []
+    end = bank.end
+    while end > start:
+        powers = [power for power in range(8, 29) if end % (1 << (power - 3)) == 0]
+        reached = {power: _opened_start(start, end, power) for power in powers}
+        reached = {power: at for power, at in reached.items() if at >= bank.address}
+        enough = [power for power, at in reached.items() if at <= start]
+        power = (
+            max(enough, key=lambda each: (reached[each], -each))
+            if enough
+            else min(reached, key=lambda each: reached[each])
+        )
+        regions.append(_part_of_region(reached[power], end, power, READ_WRITE, f"{bank.name}: read and write"))
+        end = reached[power]
+    return regions
+
+
+def _opened_start(start: int, end: int, power: int) -> int:
+    """Where the open part of the region of 2^power bytes that holds `end - 1` starts, if it need not reach below `start`."""
+    granule = 1 << (power - 3)
+    return max((end - 1) >> power << power, start // granule * granule)
+
+
+def _part_of_region(start: int, end: int, power: int, attributes: int, what: str) -> MpuRegion:
+    """[start, end) of the region of 2^power bytes that holds it."""
+    granule = 1 << (power - 3)
+    base = (end - 1) >> power << power
+    enabled = (1 << ((end - base) // granule)) - (1 << ((start - base) // granule))
+    return _region(base, power, 0xFF & ~enabled, attributes, f"{what}: 0x{start:08x} to 0x{end:08x}")
+
+
+def _lowest(region: MpuRegion) -> int:
+    """The first byte that a region rules."""
+    granule = 1 << ((region.attributes >> 1 & 31) - 2)
+    enabled = ~(region.attributes >> 8) & 0xFF
+    return region.base + granule * ((enabled & -enabled).bit_length() - 1)
+
+
 def _close_below(least: int, arena: int, available: int) -> list[MpuRegion]:
     """Regions without access from `arena` downwards, each as large as it can be; none reaches below `least`.
 
@@ -150,11 +241,7 @@ def _close_below(least: int, arena: int, available: int) -> list[MpuRegion]:
         start, power = min((_closed_start(least, end, power), power) for power in powers)
         if start >= end:
             break
-        granule = 1 << (power - 3)
-        base = (end - 1) >> power << power
-        enabled = (1 << ((end - base) // granule)) - (1 << ((start - base) // granule))
-        text = f"closed: 0x{start:08x} to 0x{end:08x}"
-        regions.append(_region(base, power, 0xFF & ~enabled, NO_ACCESS, text))
+        regions.append(_part_of_region(start, end, power, NO_ACCESS, "closed"))
         end = start
     return regions
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import jinja2
 
@@ -24,12 +25,21 @@ def harness_sources(program: Program) -> dict[str, str]:
 
 def linker_script(board: Board, memory: MemoryMap, *, purpose: str, boot: int | None) -> str:
     """The linker script of one image; `boot` is where the first two vectors are fetched, if not at the flash's start."""
-    context = {"title": board.title, "board": board.name, "purpose": purpose, "regions": memory.regions, "boot": boot}
+    context = {"title": board.title, "board": board.name, "purpose": purpose, "memory": memory, "boot": boot}
     return _render("linker.ld.j2", context)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardArena:
+    """Where an arena is, 0 where the program decides; its bytes, and those that are open for it."""
+
+    address: int
+    bytes: int
+    room: int
+
+
 def board_config(
-    board: Board, *, clock_hz: int, memory: MemoryMap | None, arena_bytes: int, arena_room: int, purpose: str
+    board: Board, *, clock_hz: int, memory: MemoryMap | None, arenas: Sequence[BoardArena], purpose: str
 ) -> str:
     """The header with an image's constants."""
     return _render(
@@ -40,8 +50,7 @@ def board_config(
             "purpose": purpose,
             "clock_hz": clock_hz,
             "baud": board.uart.baud if board.uart else 0,
-            "arena_bytes": arena_bytes,
-            "arena_room": arena_room,
+            "arenas": arenas,
             "mpu": memory.mpu if memory else (),
         },
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tinyc.checker.document import Buffer, Certificate, Overlap
+from tinyc.checker.document import Bank, Buffer, Certificate, Overlap
 from tinyc.checker.replay import Trace
 from tinyc.errors import PlanRefuted
 
@@ -17,19 +17,17 @@ def verify_claims(certificate: Certificate, trace: Trace) -> int:
         used = certificate.buffers.get(name)
         if used is None:
             raise PlanRefuted(f"the calls use {name or 'a buffer without a name'}, which the plan does not list.")
-        if use.low < used.offset or use.high > used.offset + used.bytes:
+        if use.bank != used.bank or use.low < used.offset or use.high > used.offset + used.bytes:
             raise PlanRefuted(
-                f"the calls use bytes {use.low:,} to {use.high:,} of the arena as {name}, which is at {used.offset:,} to"
-                f" {used.offset + used.bytes:,}."
+                f"the calls use bytes {use.low:,} to {use.high:,} of the {use.bank} as {name}, which is at {used.offset:,} to"
+                f" {used.offset + used.bytes:,} of the {used.bank}."
             )
         if use.first < used.first or use.last > used.last:
             raise PlanRefuted(
                 f"the calls use {name} from tick {use.first} to {use.last}, the plan lets it live from {used.first} to {used.last}."
             )
-    if trace.reach > certificate.arena_bytes:
-        raise PlanRefuted(
-            f"a kernel reads ahead up to byte {trace.reach:,} of an arena of {certificate.arena_bytes:,}."
-        )
+    for bank in certificate.banks.values():
+        _require_bank(bank, trace.reach.get(bank.name, 0))
     if trace.extra_macs > certificate.claims.extra_macs + len(certificate.groups):
         raise PlanRefuted(
             f"tiles compute {trace.extra_macs:,.0f} multiply-accumulates again, the plan says {certificate.claims.extra_macs:,}."
@@ -44,21 +42,31 @@ def _require_buffer(certificate: Certificate, buffer: Buffer) -> None:
         raise PlanRefuted(
             f"{buffer.name} is at byte {buffer.offset:,}, which is not aligned by {certificate.claims.buffer_align}."
         )
-    end = buffer.offset + buffer.bytes
-    if end > certificate.claims.placement_bytes:
+    end, bank = buffer.offset + buffer.bytes, certificate.banks[buffer.bank]
+    if end > bank.placement_bytes:
         raise PlanRefuted(
-            f"{buffer.name} ends at byte {end:,}, the placement at {certificate.claims.placement_bytes:,}."
+            f"{buffer.name} ends at byte {end:,}, the placement in the {bank.name} at {bank.placement_bytes:,}."
         )
-    if certificate.claims.placement_bytes > certificate.arena_bytes:
-        raise PlanRefuted(
-            f"the placement needs {certificate.claims.placement_bytes:,} B, the arena has {certificate.arena_bytes:,}."
-        )
+
+
+def _require_bank(bank: Bank, reach: int) -> None:
+    if bank.placement_bytes > bank.bytes:
+        raise PlanRefuted(f"the placement needs {bank.placement_bytes:,} B, the {bank.name} has {bank.bytes:,}.")
+    if reach > bank.bytes:
+        raise PlanRefuted(f"a kernel reads ahead up to byte {reach:,} of an {bank.name} of {bank.bytes:,}.")
+    if bank.room is not None and bank.bytes > bank.room:
+        raise PlanRefuted(f"the plan takes {bank.bytes:,} B of the {bank.name}, of which the board has {bank.room:,}.")
 
 
 def _require_bound(certificate: Certificate, bound: int) -> None:
     """The claimed bound is one: at most the arena, and what the buffers give, unless it is a solver's."""
     claims, align = certificate.claims, certificate.claims.buffer_align
-    placed = _aligned(claims.placement_bytes, align)
+    banks = certificate.banks.values()
+    placed = sum(_aligned(bank.placement_bytes, align) for bank in banks)
+    if sum(bank.placement_bytes for bank in banks) != claims.placement_bytes:
+        raise PlanRefuted(
+            f"the placement is said to have {claims.placement_bytes:,} B, its banks do not add up to that."
+        )
     if bound > placed:
         raise PlanRefuted(f"buffers that live at once need {bound:,} B, the placement has {placed:,}.")
     if claims.lower_bound_bytes > placed:
@@ -69,7 +77,8 @@ def _require_bound(certificate: Certificate, bound: int) -> None:
         raise PlanRefuted(
             f"the claimed lower bound is {claims.lower_bound_bytes:,} B, but buffers that live at once need {bound:,} B only."
         )
-    if claims.placement_optimal and _aligned(claims.lower_bound_bytes, align) != placed:
+    met = claims.lower_bound_bytes >= claims.placement_bytes or _aligned(claims.lower_bound_bytes, align) == placed
+    if claims.placement_optimal and not met:
         raise PlanRefuted(
             f"the placement of {placed:,} B is called optimal, but the lower bound is {claims.lower_bound_bytes:,} B."
         )

@@ -11,7 +11,7 @@ from typing import Any
 from tinyc.errors import NotACertificate
 
 FORMAT = "tinyc certificate"
-VERSION = 1
+VERSION = 2
 MOST_BYTES = 1 << 26
 """A tensor, an arena or all tensors together beyond this are refused: no microcontroller holds them."""
 MOST_NUMBER = 1 << 31
@@ -101,10 +101,22 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Bank:
+    """A block of memory; `room` is what the board has of it, None where no board is meant; buffers end at `placement_bytes`."""
+
+    name: str
+    bytes: int
+    align: int
+    room: int | None
+    placement_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Port:
     """An input or output of the model; `offset` None: pushed row by row."""
 
     tensor: str
+    bank: str
     offset: int | None
 
 
@@ -118,9 +130,10 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """Bytes of the arena, claimed for ticks `first` to `last`."""
+    """Bytes of a bank, claimed for ticks `first` to `last`."""
 
     name: str
+    bank: str
     offset: int
     bytes: int
     first: int
@@ -142,6 +155,7 @@ class Target:
     """Where a loop writes row y: `offset + (y % ring) * row_stride`."""
 
     buffer: str
+    bank: str
     offset: int
     row_stride: int
     pixel_stride: int
@@ -153,6 +167,7 @@ class Source:
     """Where a loop's pointer k of output row r goes: row y = (a*r + lo_offset) / c + k, `padding` where y is outside [0, rows)."""
 
     buffer: str | None
+    bank: str
     constant: str | None
     pushed: bool
     offset: int
@@ -201,6 +216,7 @@ class Loop:
     mode: str
     target: Target
     scratch: str | None
+    scratch_bank: str
     scratch_offset: int
     sources: tuple[Source, ...]
     demands: tuple[Demand, ...]
@@ -218,6 +234,7 @@ class Group:
     descending: bool
     loops: tuple[Loop, ...]
     state: str | None
+    state_bank: str
     state_offset: int
     state_bytes: int
 
@@ -241,8 +258,7 @@ class Certificate:
 
     model: str
     sha256: str
-    arena_bytes: int
-    arena_align: int
+    banks: Mapping[str, Bank]
     claims: Claims
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -327,14 +343,10 @@ def parse(text: str) -> Certificate:
 
 
 def _certificate(root: _Node) -> Certificate:
-    banks = list(root.get("banks").items())
-    if len(banks) != 1:
-        raise root.get("banks").fail("one bank")
     return Certificate(
         model=root.get("model").get("name").text(),
         sha256=root.get("model").get("sha256").text(),
-        arena_bytes=banks[0].get("bytes").integer(0, MOST_BYTES),
-        arena_align=banks[0].get("align").integer(1, 4096),
+        banks=_unique((_bank(node), node) for node in root.get("banks").items()),
         claims=_claims(root.get("claims")),
         inputs=tuple(_port(node) for node in root.get("inputs").items()),
         outputs=tuple(_port(node) for node in root.get("outputs").items()),
@@ -371,8 +383,24 @@ def _claims(node: _Node) -> Claims:
     )
 
 
+def _bank(node: _Node) -> Bank:
+    return Bank(
+        name=node.get("name").text(),
+        bytes=node.get("bytes").integer(0, MOST_BYTES),
+        align=node.get("align").integer(1, 4096),
+        room=node.get("room").maybe_integer(0),
+        placement_bytes=node.get("placement_bytes").integer(0, MOST_BYTES),
+    )
+
+
 def _port(node: _Node) -> Port:
-    return Port(node.get("tensor").text(), node.get("offset").maybe_integer(0))
+    offset = node.get("offset").maybe_integer(0)
+    return Port(node.get("tensor").text(), _bank_of(node, offset is None), offset)
+
+
+def _bank_of(node: _Node, nowhere: bool) -> str:
+    """The bank that is named, or nothing where the place is in none."""
+    return "" if nowhere else node.get("bank").text()
 
 
 def _tensor(node: _Node) -> Tensor:
@@ -402,6 +430,7 @@ def _tensor(node: _Node) -> Tensor:
 def _buffer(node: _Node) -> Buffer:
     return Buffer(
         name=node.get("name").text(),
+        bank=node.get("bank").text(),
         offset=node.get("offset").integer(0),
         bytes=node.get("bytes").integer(0),
         first=node.get("first").integer(0),
@@ -473,6 +502,7 @@ def _group(node: _Node) -> Group:
         descending=node.get("direction").one_of("ascending", "descending") == "descending",
         loops=tuple(_loop(loop) for loop in node.get("loops").items()),
         state=None if state.is_null else state.get("buffer").text(),
+        state_bank=_bank_of(state, state.is_null),
         state_offset=0 if state.is_null else state.get("offset").integer(0),
         state_bytes=0 if state.is_null else state.get("bytes").integer(0),
     )
@@ -485,12 +515,14 @@ def _loop(node: _Node) -> Loop:
         mode=node.get("mode").one_of("rows", "long row", "whole"),
         target=Target(
             buffer=output.get("buffer").text(),
+            bank=output.get("bank").text(),
             offset=output.get("offset").integer(),
             row_stride=output.get("row_stride").integer(0),
             pixel_stride=output.get("pixel_stride").integer(1),
             ring=output.get("ring").maybe_integer(1),
         ),
         scratch=None if scratch.is_null else scratch.get("buffer").text(),
+        scratch_bank=_bank_of(scratch, scratch.is_null),
         scratch_offset=0 if scratch.is_null else scratch.get("offset").integer(),
         sources=tuple(_source(source) for source in node.get("sources").items()),
         demands=tuple(_demand(demand) for demand in node.get("demands").items()),
@@ -513,6 +545,7 @@ def _tile(node: _Node) -> Tile:
 def _source(node: _Node) -> Source:
     return Source(
         buffer=node.get("buffer").maybe_text(),
+        bank=_bank_of(node, not node.get("constant").is_null or node.get("pushed").flag()),
         constant=node.get("constant").maybe_text(),
         pushed=node.get("pushed").flag(),
         offset=node.get("offset").integer(),
@@ -542,6 +575,7 @@ def _require_consistent(certificate: Certificate) -> None:
     """What later stages rely on: names that exist, positions within their lists, one source for every read."""
     if sum(tensor.bytes for tensor in certificate.tensors.values()) > MOST_BYTES:
         raise NotACertificate(f"not a certificate of tinyc: its tensors have more than {MOST_BYTES} bytes.")
+    _require_banks(certificate)
     for index, layer in enumerate(certificate.layers):
         if layer.index != index:
             raise NotACertificate(f"not a certificate of tinyc: layers[{index}] says that it is number {layer.index}.")
@@ -549,6 +583,22 @@ def _require_consistent(certificate: Certificate) -> None:
         reason = _fault(certificate, group)
         if reason:
             raise NotACertificate(f"not a certificate of tinyc: schedule[{number}] {reason}.")
+
+
+def _require_banks(certificate: Certificate) -> None:
+    """Every place is in a bank that is listed, and there is one."""
+    loops = [loop for group in certificate.groups for loop in group.loops]
+    named = {port.bank for port in (*certificate.inputs, *certificate.outputs)}
+    named |= {buffer.bank for buffer in certificate.buffers.values()} | {
+        group.state_bank for group in certificate.groups
+    }
+    named |= {bank for loop in loops for bank in (loop.target.bank, loop.scratch_bank)}
+    named |= {source.bank for loop in loops for source in loop.sources}
+    unknown = sorted(named - certificate.banks.keys() - {""})
+    if unknown or not certificate.banks:
+        raise NotACertificate(f"not a certificate of tinyc: it lists no bank {unknown[0] if unknown else 'at all'}.")
+    if sum(bank.bytes for bank in certificate.banks.values()) > MOST_BYTES:
+        raise NotACertificate(f"not a certificate of tinyc: its banks have more than {MOST_BYTES} bytes.")
 
 
 def _fault(certificate: Certificate, group: Group) -> str:

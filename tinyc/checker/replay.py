@@ -21,8 +21,9 @@ BEFORE = -1
 
 @dataclass(slots=True)
 class Use:
-    """What the calls touched of one buffer: addresses [low, high), ticks first to last."""
+    """What the calls touched of one buffer: addresses [low, high) of a bank, ticks first to last."""
 
+    bank: str
     low: int
     high: int
     first: int
@@ -31,14 +32,14 @@ class Use:
 
 @dataclass(slots=True)
 class Trace:
-    """What the replay saw.  `reach` is one past the highest byte read, over-reads included; `extra_macs` those of tiles."""
+    """What the replay saw.  `reach` is one past the highest byte read of each bank, over-reads included; `extra_macs` those of tiles."""
 
     calls: int = 0
     regions: int = 0
     bytes_read: int = 0
     bytes_written: int = 0
     live_bytes: int = 0
-    reach: int = 0
+    reach: dict[str, int] = field(default_factory=dict)
     extra_macs: float = 0.0
     uses: dict[str, Use] = field(default_factory=dict)
 
@@ -54,7 +55,7 @@ class _Replay:
         self.certificate = certificate
         self.values: Values = number_values(certificate)
         self.lives = Lives(self.values.count)
-        self.arena = Arena(certificate.arena_bytes)
+        self.arena = Arena({bank.name: bank.bytes for bank in certificate.banks.values()})
         self.trace = Trace()
         self.now = BEFORE
         self.tick = 0
@@ -63,7 +64,7 @@ class _Replay:
     def run(self) -> Trace:
         for port in self.certificate.inputs:
             if port.offset is not None:
-                span, ids = self._port(port.tensor, port.offset)
+                span, ids = self._port(port.tensor, port.bank, port.offset)
                 self.arena.write(span, ids, by=BEFORE)
                 self.lives.begin(ids, BEFORE)
         for group in self.certificate.groups:
@@ -72,16 +73,16 @@ class _Replay:
         for port in self.certificate.outputs:
             if port.offset is None:
                 raise PlanRefuted(f"output {port.tensor} is nowhere.")
-            self._expect(*self._port(port.tensor, port.offset), f"output {port.tensor}")
+            self._expect(*self._port(port.tensor, port.bank, port.offset), f"output {port.tensor}")
         self.trace.calls = len(self.callers)
         self.trace.live_bytes = self.lives.most(self.now)
         if self.trace.live_bytes > self.arena.size:
             raise PlanRefuted(f"{self.trace.live_bytes:,} B are live at once, the arena has {self.arena.size:,}.")
         return self.trace
 
-    def _port(self, tensor: str, offset: int) -> tuple[Span, Ids]:
+    def _port(self, tensor: str, bank: str, offset: int) -> tuple[Span, Ids]:
         ids = self.values.ids[tensor]
-        span = Span.of(offset, 1, ids.size, 0)
+        span = Span.of(bank, offset, 1, ids.size, 0)
         self._require_place(span, tensor, tensor)
         return span, ids
 
@@ -105,9 +106,9 @@ class _Replay:
         """A region that waits for rows keeps its counters in the arena from the first row on."""
         if group.state is None:
             return None
-        span = Span.of(group.state_offset, 1, group.state_bytes, 0)
+        span = Span.of(group.state_bank, group.state_offset, 1, group.state_bytes, 0)
         if not self.arena.holds(span):
-            raise PlanRefuted("the counters of a region lie outside the arena.")
+            raise PlanRefuted(f"the counters of a region lie outside the {span.bank}.")
         self.arena.write(span, self._state_ids(group), by=BEFORE)
         self._use(group.state, span)
         return span
@@ -129,7 +130,7 @@ class _Replay:
                 self._expect(span, needed, str(call))
                 self._use(source.buffer, span)
                 self.trace.bytes_read += needed.size
-                self.trace.reach = max(self.trace.reach, span.end + call.layer.over_read)
+                self.trace.reach[span.bank] = max(self.trace.reach.get(span.bank, 0), span.end + call.layer.over_read)
                 if scratch is not None and scratch.meets(span):
                     raise PlanRefuted(f"{call} reads {need.seen.tensor} where its scratch is.")
                 if written.meets(span) and not _in_place(call, need, written, span):
@@ -146,7 +147,14 @@ class _Replay:
         """Where a call writes, and the values that it makes."""
         target, seen, tile = call.loop.target, call.layer.output, call.tile
         if call.row is None:
-            span = _all(seen, target.offset, target.row_stride, target.pixel_stride, dense=call.loop.mode == "whole")
+            span = _all(
+                seen,
+                target.bank,
+                target.offset,
+                target.row_stride,
+                target.pixel_stride,
+                dense=call.loop.mode == "whole",
+            )
             if span is None or target.ring is not None:
                 raise PlanRefuted(f"{call.layer} writes all its rows in one call, but they do not lie side by side.")
             ids = self._ids(seen)
@@ -155,7 +163,7 @@ class _Replay:
                 raise PlanRefuted(f"{call} makes columns {tile.x0} to {tile.x1} of {seen.columns}.")
             y = call.row if target.ring is None else call.row % target.ring
             at = target.offset + y * target.row_stride + tile.out
-            span = Span.of(at, tile.x1 - tile.x0, seen.pixel_bytes, target.pixel_stride)
+            span = Span.of(target.bank, at, tile.x1 - tile.x0, seen.pixel_bytes, target.pixel_stride)
             ids = self._row(seen, call.row, range(tile.x0, tile.x1))
         self._require_place(span, str(call), seen.tensor or "")
         return span, ids
@@ -173,15 +181,17 @@ class _Replay:
             return None
         if call.loop.scratch is None:
             raise PlanRefuted(f"{call.layer} needs scratch and has none.")
-        span = Span.of(call.loop.scratch_offset, 1, call.layer.scratch_bytes, 0)
+        span = Span.of(call.loop.scratch_bank, call.loop.scratch_offset, 1, call.layer.scratch_bytes, 0)
         if not self.arena.holds(span) or span.start % 4:
-            raise PlanRefuted(f"{call.layer} has scratch at byte {span.start:,}, outside the arena or not aligned.")
+            raise PlanRefuted(
+                f"{call.layer} has scratch at byte {span.start:,}, outside the {span.bank} or not aligned."
+            )
         return span
 
     def _require_place(self, span: Span, what: str, tensor: str) -> None:
         if not self.arena.holds(span):
             raise PlanRefuted(
-                f"{what}: bytes {span.start:,} to {span.end:,} are outside the arena of {self.arena.size:,} B."
+                f"{what}: bytes {span.start:,} to {span.end:,} are outside the {span.bank} of {self.arena.sizes[span.bank]:,} B."
             )
         element = self.certificate.tensors[tensor].element_bytes
         if span.start % element or span.stride % element:
@@ -196,7 +206,9 @@ class _Replay:
         elif source.pushed:
             return
         elif need.rows is None or call.row is None:
-            span = _all(need.seen, source.offset, source.row_stride, source.pixel_stride, dense=need.rows is None)
+            span = _all(
+                need.seen, source.bank, source.offset, source.row_stride, source.pixel_stride, dense=need.rows is None
+            )
             if span is None or shift:
                 raise PlanRefuted(f"{call} reads all of {need.seen.tensor}, but its rows do not lie side by side.")
             yield span, self._ids(need.seen)
@@ -212,7 +224,10 @@ class _Replay:
             elif columns:
                 place = pointed if source.ring is None else pointed % source.ring
                 at = source.offset + place * source.row_stride + shift
-                yield Span.of(at, len(columns), seen.pixel_bytes, source.pixel_stride), self._row(seen, y, columns)
+                yield (
+                    Span.of(source.bank, at, len(columns), seen.pixel_bytes, source.pixel_stride),
+                    self._row(seen, y, columns),
+                )
 
     def _require_padding(self, call: Call, need: Need, source: Source) -> None:
         """A row outside the tensor is what the kernel expects: null, or enough bytes of zero point."""
@@ -252,15 +267,17 @@ class _Replay:
         first = int(np.flatnonzero(found != ids)[0])
         at = int(span.bytes()[first])
         needed, there = self.values.name(int(ids[first])), self.values.name(int(found[first]))
-        by = int(self.arena.writers[at])
+        by = int(self.arena.writers[span.bank][at])
         writer = f", put there by {self.callers[by]}" if by >= 0 else ""
-        return f"{what} needs {needed} at byte {at:,} of the arena, where there is {there}{writer}."
+        return f"{what} needs {needed} at byte {at:,} of the {span.bank}, where there is {there}{writer}."
 
     def _use(self, buffer: str | None, span: Span) -> None:
         use = self.trace.uses.get(buffer or "")
         if use is None:
-            self.trace.uses[buffer or ""] = Use(span.start, span.end, self.tick, self.tick)
+            self.trace.uses[buffer or ""] = Use(span.bank, span.start, span.end, self.tick, self.tick)
             return
+        if span.bank != use.bank:
+            raise PlanRefuted(f"the calls use {buffer or 'a buffer without a name'} in {use.bank} and in {span.bank}.")
         use.low, use.high = min(use.low, span.start), max(use.high, span.end)
         use.last = self.tick
 
@@ -307,7 +324,7 @@ def _macs(call: Call) -> float:
     return share * call.layer.macs
 
 
-def _all(seen: Seen, offset: int, row_stride: int, pixel_stride: int, *, dense: bool) -> Span | None:
+def _all(seen: Seen, bank: str, offset: int, row_stride: int, pixel_stride: int, *, dense: bool) -> Span | None:
     """All pixels of a tensor from one pointer: `dense` side by side, else with one stride throughout; None where they are not."""
     stride = pixel_stride if seen.columns > 1 or seen.rows == 1 else row_stride
     if seen.rows > 1 and row_stride != seen.columns * stride:
@@ -316,4 +333,4 @@ def _all(seen: Seen, offset: int, row_stride: int, pixel_stride: int, *, dense: 
         return None
     if seen.columns == 1 and stride != pixel_stride:
         return None
-    return Span.of(offset, seen.rows * seen.columns, seen.pixel_bytes, stride)
+    return Span.of(bank, offset, seen.rows * seen.columns, seen.pixel_bytes, stride)

@@ -44,6 +44,7 @@ def emit(program: Program) -> SourceTree:
         "MACRO": prefix.upper(),
         "headers": sorted({layer.kernel.header for layer in program.layers}),
         "shared": list({layer.kernel.name: layer for layer in program.layers if layer.shared}.values()),
+        "init_parameters": ", ".join(f"void *{arena.name}, size_t {arena.name}_bytes" for arena in program.arenas),
         "input_type": _pointer_type(program.inputs),
         "output_type": _pointer_type(program.outputs),
     }

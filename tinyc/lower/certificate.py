@@ -22,8 +22,7 @@ from tinyc.plan.problem import STATE, scratch_name
 from tinyc.plan.search import state_bytes
 
 FORMAT = "tinyc certificate"
-VERSION = 1
-ARENA = "arena"
+VERSION = 2
 MODES = {Mode.ROWS: "rows", Mode.LONG_ROW: "long row", Mode.WHOLE: "whole"}
 EXTENTS = {Extent.ROW: "row", Extent.LONG_ROW: "long row", Extent.WHOLE: "whole"}
 PADDING_ROWS = {PaddingRows.ABSENT: "null pointer", PaddingRows.ZERO_POINT: "zero points"}
@@ -41,10 +40,10 @@ def certificate(program: Program) -> Document:
         "format": FORMAT,
         "version": VERSION,
         "model": {"name": program.model_name, "sha256": program.sha256},
-        "banks": [{"name": ARENA, "bytes": program.arena_bytes, "align": program.arena_align}],
+        "banks": _banks(program),
         "claims": _claims(program),
-        "inputs": [_port(port) for port in program.inputs],
-        "outputs": [_port(port) for port in program.outputs],
+        "inputs": [_port(program, port) for port in program.inputs],
+        "outputs": [_port(program, port) for port in program.outputs],
         "tensors": [_tensor(tensor, made_by) for tensor, made_by in _tensors(program)],
         "constants": list(_constants(program)),
         "buffers": _buffers(program),
@@ -65,7 +64,7 @@ def certificate(program: Program) -> Document:
 def _claims(program: Program) -> Document:
     """What the planner says of its plan; the bound comes from the fullest tick, or from the solver's proof."""
     placement = program.plan.placement
-    bound = lower_bound(program.plan.problem)
+    bound = lower_bound(program.plan.problem, banks=len(placement.banks))
     return {
         "placement_bytes": placement.bytes,
         "buffer_align": ALIGNMENT,
@@ -77,8 +76,31 @@ def _claims(program: Program) -> Document:
     }
 
 
-def _port(port: Port) -> Document:
-    return {"tensor": port.name, "offset": port.offset}
+def _banks(program: Program) -> list[Document]:
+    """The blocks of memory that the program works in; `room` is what the board has there, null where the plan is for none."""
+    plan = program.plan
+    return [
+        {
+            "name": arena.bank,
+            "bytes": arena.bytes,
+            "align": program.arena_align,
+            "room": arena.room,
+            "placement_bytes": max(
+                (
+                    plan.placement.offsets[buffer.name] + buffer.bytes
+                    for buffer in plan.problem.buffers
+                    if plan.placement.bank(buffer.name) == number
+                ),
+                default=0,
+            ),
+        }
+        for number, arena in enumerate(program.arenas)
+    ]
+
+
+def _port(program: Program, port: Port) -> Document:
+    bank = None if port.offset is None else program.bank(port.arena)
+    return {"tensor": port.name, "bank": bank, "offset": port.offset}
 
 
 def _tensor(tensor: Tensor, made_by: str | Document) -> Document:
@@ -134,9 +156,16 @@ def _constants(program: Program) -> Iterator[Document]:
 
 def _buffers(program: Program) -> list[Document]:
     """Every buffer with the first and the last tick of its life: a layer by itself takes a tick, a region one a call."""
-    offsets = program.plan.placement.offsets
+    placement = program.plan.placement
     return [
-        {"name": b.name, "bank": ARENA, "offset": offsets[b.name], "bytes": b.bytes, "first": b.first, "last": b.last}
+        {
+            "name": b.name,
+            "bank": placement.banks[placement.bank(b.name)],
+            "offset": placement.offsets[b.name],
+            "bytes": b.bytes,
+            "first": b.first,
+            "last": b.last,
+        }
         for b in program.plan.problem.buffers
     ]
 
@@ -206,16 +235,17 @@ def _group(program: Program, group: Loop | RegionLoop) -> Document:
         "sinks": list(group.sinks) if isinstance(group, RegionLoop) else [0],
         "direction": _direction(group),
         "ticks": program.plan.groups[number].ticks,
-        "state": _state(group) if isinstance(group, RegionLoop) else None,
+        "state": _state(program, group) if isinstance(group, RegionLoop) else None,
         "loops": [_loop(program, number, loop) for loop in loops],
     }
 
 
-def _state(region: RegionLoop) -> Document | None:
+def _state(program: Program, region: RegionLoop) -> Document | None:
     """Where a region that takes the input by rows counts the rows that it has made."""
     if region.state_offset is None:
         return None
-    return {"buffer": STATE, "offset": region.state_offset, "bytes": state_bytes(len(region.loops))}
+    bank, size = program.bank(region.state_arena), state_bytes(len(region.loops))
+    return {"buffer": STATE, "bank": bank, "offset": region.state_offset, "bytes": size}
 
 
 def _direction(group: Loop | RegionLoop) -> str:
@@ -225,12 +255,14 @@ def _direction(group: Loop | RegionLoop) -> str:
 def _loop(program: Program, number: int, loop: Loop) -> Document:
     """The loop form: what the generated C does, as it is printed."""
     step = program.plan.steps[loop.layer.index]
-    scratch = {"buffer": scratch_name(number), "offset": loop.scratch_offset}
+    bank = program.bank(loop.scratch_arena)
+    scratch = {"buffer": scratch_name(number), "bank": bank, "offset": loop.scratch_offset}
     return {
         "layer": loop.layer.index,
         "mode": MODES[loop.mode],
         "output": {
             "buffer": step.output.root,
+            "bank": program.bank(loop.arena),
             "offset": loop.offset,
             "row_stride": loop.row_stride,
             "pixel_stride": loop.pixel_stride,
@@ -238,7 +270,9 @@ def _loop(program: Program, number: int, loop: Loop) -> Document:
         },
         "scratch": None if loop.scratch_offset is None else scratch,
         "sources": [
-            _source(step, source, position, step.output if position == len(step.inputs) else step.inputs[position])
+            _source(
+                program, step, source, position, step.output if position == len(step.inputs) else step.inputs[position]
+            )
             for position, source in enumerate(loop.sources)
         ],
         "demands": [_demand(demand) for demand in loop.demands],
@@ -247,12 +281,13 @@ def _loop(program: Program, number: int, loop: Loop) -> Document:
     }
 
 
-def _source(step: Step, source: Source, position: int, view: View | None) -> Document:
+def _source(program: Program, step: Step, source: Source, position: int, view: View | None) -> Document:
     """The pointers of one input: pointer k of row r is row floor((a*r + lo_offset) / c) + k, or `padding` outside [0, rows)."""
     own_row = position == len(step.inputs)
     tensor = step.operands.output if own_row else step.operands.input(step.activations[position])
     return {
         "buffer": None if view is None else view.root,
+        "bank": None if source.symbol is not None else program.bank(source.arena),
         "constant": _constant(source),
         "pushed": source.symbol == PUSHED_ROW,
         "offset": source.offset,

@@ -12,7 +12,7 @@ import numpy as np
 from tinyc.ir import Tensor, Window
 from tinyc.ir.types import Array
 from tinyc.kernels.contract import CArray, Extent, PaddingRows, Strides
-from tinyc.lower.program import Constant, Demand, Layer, Loop, LoopTile, Port, Program, RegionLoop, Source
+from tinyc.lower.program import ARENA, Arena, Constant, Demand, Layer, Loop, LoopTile, Port, Program, RegionLoop, Source
 from tinyc.plan import Direction, Group, Mode, Plan, Step, View
 from tinyc.plan.candidates import writers
 from tinyc.plan.regions import Tile
@@ -38,9 +38,33 @@ def lower(plan: Plan, *, model_name: str, sha256: str, share: bool = False) -> P
         groups=groups,
         inputs=tuple(_port(plan, name) for name in plan.graph.inputs),
         outputs=tuple(_port(plan, name) for name in plan.graph.outputs),
-        arena_bytes=-(-max(plan.arena_bytes, 1) // 4) * 4,
+        arenas=_arenas(plan),
         arena_align=ARENA_ALIGN,
     )
+
+
+def _arenas(plan: Plan) -> tuple[Arena, ...]:
+    sizes = zip(plan.placement.banks, plan.bank_bytes, strict=True)
+    return tuple(
+        Arena(
+            name=_arena_name(plan, number),
+            bank=bank,
+            bytes=-(-max(size, 1) // 4) * 4,
+            room=plan.placement.rooms.get(bank),
+        )
+        for number, (bank, size) in enumerate(sizes)
+    )
+
+
+def _arena_name(plan: Plan, bank: int) -> str:
+    """`arena`, or where there are several, with the bank's name."""
+    banks = plan.placement.banks
+    return ARENA if len(banks) == 1 else f"{ARENA}_{c_identifier(banks[bank])}"
+
+
+def _arena(plan: Plan, buffer: str) -> str:
+    """The name of the arena that holds a buffer."""
+    return _arena_name(plan, plan.placement.bank(buffer))
 
 
 def c_identifier(name: str) -> str:
@@ -101,6 +125,7 @@ def _group(plan: Plan, pool: _Pool, number: int, group: Group, shared: frozenset
         sinks=group.sinks,
         descending=group.direction is Direction.DESCENDING,
         state_offset=None if group.state is None else plan.placement.offsets[group.state],
+        state_arena=ARENA if group.state is None else _arena(plan, group.state),
     )
 
 
@@ -175,6 +200,8 @@ def _loop(plan: Plan, pool: _Pool, group: Group, index: int, shared: bool) -> Lo
         scratch_offset=plan.placement.offsets[group.scratch] if group.scratch and step.scratch_bytes else None,
         ring=_ring(plan, group, step.output.root, layer.rows),
         pushed=step.pushed,
+        arena=_arena(plan, step.output.root),
+        scratch_arena=_arena(plan, group.scratch or step.output.root),
     )
 
 
@@ -189,6 +216,7 @@ def _row_before(plan: Plan, step: Step) -> Source:
         a=1,
         lo_offset=-1,
         ring=step.op.kept_rows,
+        arena=_arena(plan, step.output.root),
     )
 
 
@@ -253,11 +281,12 @@ def _source(plan: Plan, pool: _Pool, group: Group, step: Step, position: int, vi
         return Source(offset=0, symbol=PUSHED_ROW, row_stride=0, rows=rows, count=1)
     symbol = pool.constant_input(tensor) if view is None else None
     offset = 0 if view is None else plan.offset(view)
+    arena = ARENA if view is None else _arena(plan, view.root)
     row_stride = columns * channels * tensor.dtype.bytes if view is None else _row_stride(plan, group, view)
     rule = step.op.row_rule(step.operands, position)
     if group.mode is not Mode.ROWS or step.kernel.extent is Extent.WHOLE or not isinstance(rule, Window):
         ring = None if view is None else _ring(plan, group, view.root, rows)
-        return Source(offset=offset, symbol=symbol, row_stride=row_stride, rows=rows, count=1, ring=ring)
+        return Source(offset=offset, symbol=symbol, row_stride=row_stride, rows=rows, count=1, ring=ring, arena=arena)
     first_column = _first_column(step, position, 0)
     assert first_column == 0 or view is not None, "what selects columns of a constant is folded"
     source = Source(
@@ -270,6 +299,7 @@ def _source(plan: Plan, pool: _Pool, group: Group, step: Step, position: int, vi
         lo_offset=rule.lo_offset,
         c=rule.c,
         ring=None if view is None else _ring(plan, group, view.root, rows),
+        arena=arena,
     )
     if step.kernel.padding_rows is PaddingRows.ABSENT or not source.may_leave(step.operands.output.hwc[0]):
         return source
@@ -283,4 +313,4 @@ def _port(plan: Plan, name: str) -> Port:
             tensor = plan.graph.tensors[name]
             return Port(name=name, tensor=tensor, offset=None, rows=step.operands.output.hwc[0])
     view = plan.views[name]
-    return Port(name=name, tensor=plan.graph.tensors[name], offset=plan.offset(view))
+    return Port(name=name, tensor=plan.graph.tensors[name], offset=plan.offset(view), arena=_arena(plan, view.root))

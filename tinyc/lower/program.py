@@ -14,9 +14,26 @@ from tinyc.plan.regions import walk_order
 ELEMENT_BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2}
 
 
+ARENA = "arena"
+"""What C calls the arena where there is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arena:
+    """One block of memory that the model works in: what C calls it, the board's bank that it is planned for, how large it is.
+
+    `room` is what the board has for it in that bank, where the plan is for a board with several.
+    """
+
+    name: str
+    bank: str
+    bytes: int
+    room: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
-    """An input or an output: `tensor` lies contiguously at `offset` of the arena; `name` is the model's own.
+    """An input or an output: `tensor` lies contiguously at `offset` of an arena; `name` is the model's own.
 
     `offset` is None for an input that is pushed row by row, `rows` at a time one.
     """
@@ -25,6 +42,7 @@ class Port:
     tensor: Tensor
     offset: int | None
     rows: int = 1
+    arena: str = ARENA
 
     @property
     def row_bytes(self) -> int:
@@ -69,6 +87,8 @@ class Source:
     padding: str | None = None
     ring: int | None = None
     """Row y lies at `base + (y % ring) * row_stride`; None: the tensor is whole, row y at `base + y * row_stride`."""
+    arena: str = ARENA
+    """Which arena the offset is in, where there is no symbol."""
 
     @property
     def is_fixed(self) -> bool:
@@ -155,7 +175,7 @@ class Loop:
     descending: bool
     sources: tuple[Source, ...]
     offset: int
-    """Of the output's first row, in the arena."""
+    """Of the output's first row, in `arena`."""
     row_stride: int
     pixel_stride: int
     scratch_offset: int | None
@@ -169,6 +189,8 @@ class Loop:
     """Whether each row is one that the caller pushes."""
     resume: int | None = None
     """Within a region: the position of the only loop that demands this one's rows, None where several do."""
+    arena: str = ARENA
+    scratch_arena: str = ARENA
 
     @property
     def calls(self) -> int:
@@ -196,6 +218,12 @@ class Loop:
     def pointers(self) -> int:
         return sum(source.count for source in self.sources)
 
+    @property
+    def arenas(self) -> tuple[str, ...]:
+        """The arenas that a call touches, by name."""
+        used = {self.arena, *(source.arena for source in self.sources if source.symbol is None)}
+        return tuple(sorted(used | ({self.scratch_arena} if self.layer.scratch_bytes else set())))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionLoop:
@@ -210,10 +238,17 @@ class RegionLoop:
     descending: bool
     state_offset: int | None = None
     """Where the region keeps its counters between two pushed rows; None: it runs through."""
+    state_arena: str = ARENA
 
     @property
     def pointers(self) -> int:
         return max(loop.pointers for loop in self.loops)
+
+    @property
+    def arenas(self) -> tuple[str, ...]:
+        """The arenas that the region touches, by name."""
+        used = {name for loop in self.loops for name in loop.arenas}
+        return tuple(sorted(used | (set() if self.state_offset is None else {self.state_arena})))
 
     @property
     def resumes_anywhere(self) -> bool:
@@ -262,8 +297,18 @@ class Program:
     groups: tuple[Loop | RegionLoop, ...]
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
-    arena_bytes: int
+    arenas: tuple[Arena, ...]
+    """One, unless the plan uses several of the board's banks."""
     arena_align: int
+
+    @property
+    def arena_bytes(self) -> int:
+        """Of all arenas together."""
+        return sum(arena.bytes for arena in self.arenas)
+
+    def bank(self, arena: str) -> str:
+        """The bank of the arena of that name."""
+        return next(each.bank for each in self.arenas if each.name == arena)
 
     @property
     def loops(self) -> tuple[Loop, ...]:

@@ -1,4 +1,4 @@
-"""Offsets for buffers with lifetimes, some pairs of which may overlap by a distance.
+"""Offsets for buffers with lifetimes, some pairs of which may overlap by a distance: the model of one bank (banks.py has several).
 
 First a fast heuristic from several orders; where it misses the lower bound, CP-SAT (deterministic: one worker, deterministic time).
 """
@@ -14,16 +14,23 @@ from ortools.sat.python import cp_model
 from tinyc.plan.overlap import Distance
 
 ALIGNMENT = 4
+ANY_BANK = "arena"
+"""The name of the only bank of a plan that does not say where it lies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buffer:
-    """`bytes` that are live from tick `first` to tick `last`, both included."""
+    """`bytes` that are live from tick `first` to tick `last`, both included.
+
+    `traffic` is how many bytes of it the calls of an inference are given to read or write; `port` says that it holds an input or an output.
+    """
 
     name: str
     bytes: int
     first: int
     last: int
+    traffic: int = 0
+    port: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +53,31 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """An offset for every buffer, the steps that run descending, and how good this is proven to be."""
+    """An offset for every buffer, the steps that run descending, and how good this is proven to be.
+
+    Offsets count from the start of a buffer's bank; `bank_of` holds the place in `banks` of every buffer that is not in the first.
+    `bytes` are those of all banks together; `fits` says whether each bank, where its size is known, has room for its part.
+    """
 
     offsets: Mapping[str, int]
     descending: frozenset[int]
     bytes: int
     lower_bound: int
     optimal: bool
+    banks: tuple[str, ...] = (ANY_BANK,)
+    bank_of: Mapping[str, int] = field(default_factory=dict)
+    rooms: Mapping[str, int] = field(default_factory=dict)
+    """The bytes that the board has for an arena in a bank, where they are known."""
+    fits: bool = True
+
+    def bank(self, buffer: str) -> int:
+        """The place in `banks` of the bank that holds a buffer."""
+        return self.bank_of.get(buffer, 0)
+
+    @property
+    def spread(self) -> Mapping[str, int]:
+        """The offsets as addresses of one space, in which no bank comes near another."""
+        return {name: offset + (self.bank(name) << 32) for name, offset in self.offsets.items()}
 
 
 def place(problem: Problem, *, effort: float = 2.0) -> Placement:
@@ -74,9 +99,12 @@ def place(problem: Problem, *, effort: float = 2.0) -> Placement:
     return Placement(offsets=offsets, descending=descending, bytes=size, lower_bound=bound, optimal=size <= bound)
 
 
-def lower_bound(problem: Problem) -> int:
-    """The most bytes that must be live at one tick, overlapping pairs counted as tightly as any placement could have them."""
-    return max((_tick_bound(problem, tick) for tick in _ticks(problem)), default=0)
+def lower_bound(problem: Problem, *, banks: int = 1) -> int:
+    """The most bytes that must be live at one tick, overlapping pairs counted as tightly as any placement could have them.
+
+    No placement in so many banks takes less, all of them together.
+    """
+    return max((_tick_bound(problem, tick, banks) for tick in _ticks(problem)), default=0)
 
 
 def _ticks(problem: Problem) -> list[int]:
@@ -84,7 +112,7 @@ def _ticks(problem: Problem) -> list[int]:
     return sorted({buffer.first for buffer in problem.buffers})
 
 
-def _tick_bound(problem: Problem, tick: int) -> int:
+def _tick_bound(problem: Problem, tick: int, banks: int = 1) -> int:
     live = [b for b in problem.buffers if b.first <= tick <= b.last]
     sizes = {b.name: _aligned(b.bytes) for b in live}
     padding = {b.name: _aligned(b.bytes) - b.bytes for b in live}
@@ -94,9 +122,8 @@ def _tick_bound(problem: Problem, tick: int) -> int:
         mine = [o for o in pairs if o.target == target]
         outside = min(_outside(o.distance, padding[o.source]) for o in mine)
         shared += min(max(sizes[target] - outside, 0), sum(sizes[o.source] for o in mine))
-    return (
-        sum(sizes.values()) - shared - max(padding.values(), default=0)
-    )  # whatever lies last needs no padding behind it
+    unneeded = sorted(padding.values())[-banks:]  # whatever lies last in a bank needs no padding behind it
+    return sum(sizes.values()) - shared - sum(unneeded)
 
 
 def _outside(distance: Distance, padding: int) -> int:
@@ -110,7 +137,7 @@ def _aligned(size: int) -> int:
 
 
 @dataclass(slots=True)
-class _Attempt:
+class Attempt:
     """A placement under construction."""
 
     problem: Problem
@@ -119,8 +146,8 @@ class _Attempt:
     direction: dict[int, bool] = field(default_factory=dict)
     """Group -> runs descending, once an overlap has decided it."""
 
-    def add(self, buffer: Buffer, placed: Sequence[Buffer]) -> None:
-        """Put `buffer` at the lowest offset that its conflicts allow."""
+    def add(self, buffer: Buffer, placed: Sequence[Buffer], *, room: int | None = None) -> bool:
+        """Put `buffer` at the lowest offset that its conflicts allow; False where it would end beyond `room`."""
         rivals = [other for other in placed if other.first <= buffer.last and buffer.first <= other.last]
         candidates = {0}
         for other in rivals:
@@ -131,10 +158,13 @@ class _Attempt:
                 candidates.update(_touching(buffer, other, at, pair))
         for offset in sorted(c for c in candidates if c >= 0):
             chosen = self._fits(buffer, offset, rivals)
-            if chosen is not None:
-                self.offsets[buffer.name] = offset
-                self.direction.update(chosen)
-                return
+            if chosen is None:
+                continue
+            if room is not None and offset + buffer.bytes > room:
+                return False
+            self.offsets[buffer.name] = offset
+            self.direction.update(chosen)
+            return True
         raise AssertionError("above everything there is always room")
 
     def _fits(self, buffer: Buffer, offset: int, rivals: Sequence[Buffer]) -> dict[int, bool] | None:
@@ -194,11 +224,11 @@ def _greedy(problem: Problem) -> Iterable[tuple[int, dict[str, int], frozenset[i
         lambda b: (b.first - b.last, -b.bytes),
     )
     for order, aligned in itertools.product(orders, (False, True)):
-        attempt = _Attempt(problem, pairs)
+        attempt = Attempt(problem, pairs)
         placed: list[Buffer] = []
         queue = sorted(problem.buffers, key=order)
         if aligned:
-            queue = _around_peak(problem, queue)
+            queue = around_peak(problem, queue)
         for buffer in queue:
             attempt.add(buffer, placed)
             placed.append(buffer)
@@ -206,7 +236,7 @@ def _greedy(problem: Problem) -> Iterable[tuple[int, dict[str, int], frozenset[i
         yield size, attempt.offsets, frozenset(group for group, down in attempt.direction.items() if down)
 
 
-def _around_peak(problem: Problem, queue: list[Buffer]) -> list[Buffer]:
+def around_peak(problem: Problem, queue: list[Buffer]) -> list[Buffer]:
     """The buffers of the fullest tick first, then outwards in time."""
     peak = max(_ticks(problem), key=lambda tick: _tick_bound(problem, tick))
     return sorted(queue, key=lambda b: max(b.first - peak, peak - b.last, 0))
@@ -237,7 +267,7 @@ def _solve(
         choices = [below, above]
         pair = pairs.get(frozenset((a.name, b.name)))
         if pair is not None:
-            choices += _overlap_choices(model, pair, offset, {x.name: x.bytes for x in (a, b)}, down[pair.group])
+            choices += overlap_choices(model, pair, offset, {x.name: x.bytes for x in (a, b)}, down[pair.group])
         model.add_bool_or(choices)
     model.minimize(peak)
     solver = cp_model.CpSolver()
@@ -253,7 +283,7 @@ def _solve(
     return reached, offsets, descending, int(solver.best_objective_bound)
 
 
-def _overlap_choices(
+def overlap_choices(
     model: cp_model.CpModel,
     pair: Overlap,
     offset: Mapping[str, cp_model.IntVar],

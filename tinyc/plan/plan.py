@@ -11,6 +11,7 @@ from tinyc.ir import Graph, Op, Operands, Operation, Tensor
 from tinyc.kernels.catalogue import select
 from tinyc.kernels.contract import Extent, Isa, Kernel
 from tinyc.ops import Concatenation, InputRows, Reshape
+from tinyc.plan.banks import Bank, place_in_banks
 from tinyc.plan.candidates import Region, kept_rows
 from tinyc.plan.place import Buffer, Overlap, Placement, Problem, place
 from tinyc.plan.problem import STATE, group_ticks, make_problem, scratch_name
@@ -74,10 +75,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Every step, the groups they run in, and every buffer's place; `arena_bytes` includes scratch, inputs and outputs."""
+    """Every step, the groups they run in, and every buffer's place; `arena_bytes` includes scratch, inputs and outputs, in all banks."""
 
     graph: Graph
     steps: tuple[Step, ...]
+    partition: Partition
     groups: tuple[Group, ...]
     views: Mapping[str, View]
     problem: Problem
@@ -92,17 +94,22 @@ class Plan:
         return kept_rows(self.steps)
 
     def offset(self, view: View) -> int:
-        """A view's first byte in the arena."""
+        """A view's first byte in the arena of its bank."""
         return self.placement.offsets[view.root] + view.offset
+
+    @property
+    def bank_bytes(self) -> tuple[int, ...]:
+        """The arena's bytes in each of the placement's banks."""
+        return tuple(_bank_bytes(self.steps, self.problem, self.placement, k) for k in range(len(self.placement.banks)))
 
     def live_bytes(self, step: int) -> int:
         """Bytes of arena in use while `step` runs, or the region that it is in."""
-        return covered(self.live[step], self.placement.offsets)
+        return covered(self.live[step], self.placement.spread)
 
     @property
     def peak(self) -> tuple[Buffer, ...]:
         """The buffers in use when the arena is fullest."""
-        return max(self.live, key=lambda buffers: covered(buffers, self.placement.offsets), default=())
+        return max(self.live, key=lambda buffers: covered(buffers, self.placement.spread), default=())
 
     @property
     def extra_macs(self) -> int:
@@ -120,13 +127,50 @@ def make_plan(
     isas: tuple[Isa, ...],
     schedule: str = "auto",
     budget: int | None = None,
+    banks: Sequence[Bank] = (),
     effort: float = 2.0,
 ) -> Plan:
     """The plan for a rewritten graph on a core with these instruction sets.
 
     `schedule` is layers (each step by itself), patches (MCUNetV2), stream (rings, nothing computed twice) or auto: the least work whose
     arena is within `budget` bytes, and among equals the smallest.  Where nothing fits, the smallest found: the caller compares.
+    With `banks` the arena is cut up as banks.py says, all parts together within the budget.
     """
+    plan = _in_one_bank(
+        graph, isas=isas, schedule=schedule, budget=_least(budget, sum(b.bytes for b in banks)), effort=effort
+    )
+    return plan if not banks else _in_banks(plan, schedule, banks, budget, effort)
+
+
+def _least(budget: int | None, room: int) -> int | None:
+    """The smaller of a budget and a room, either of which there may not be."""
+    return min(filter(None, (budget, room)), default=None)
+
+
+def _in_banks(plan: Plan, schedule: str, banks: Sequence[Bank], budget: int | None, effort: float) -> Plan:
+    """`plan` in several banks, or where its parts do not fit, the least work whose parts do."""
+    graph, steps, views = plan.graph, plan.steps, plan.views
+    best = _placed_in_banks(plan, banks, budget, effort)
+    peak = plan.arena_bytes
+    for _ in range(MOST_ATTEMPTS if schedule == "auto" else 0):
+        peak -= max(peak // 16, 64)
+        point = None if best.placement.fits else least_work(graph, steps, views, peak=peak)
+        if point is None:
+            break
+        smaller = _placed(graph, steps, views, point.partition, effort)
+        best = min(best, _placed_in_banks(smaller, banks, budget, effort), key=lambda each: not each.placement.fits)
+        peak = min(peak, point.peak)
+    return best
+
+
+def _placed_in_banks(plan: Plan, banks: Sequence[Bank], budget: int | None, effort: float) -> Plan:
+    placement = place_in_banks(plan.problem, banks, limit=budget, effort=effort)
+    partition = plan.partition
+    return _plan(plan.graph, plan.steps, plan.views, partition, plan.problem, placement)
+
+
+def _in_one_bank(graph: Graph, *, isas: tuple[Isa, ...], schedule: str, budget: int | None, effort: float) -> Plan:
+    """The plan where all of the arena is one block."""
     steps, views = make_steps(graph, isas=isas)
     plans = [
         _placed(graph, steps, views, partition, effort)
@@ -227,15 +271,27 @@ def _placed(
     graph: Graph, steps: tuple[Step, ...], views: Mapping[str, View], partition: Partition, effort: float
 ) -> Plan:
     problem = make_problem(graph, steps, views, partition)
-    placement = place(problem, effort=effort)
+    return _plan(graph, steps, views, partition, problem, place(problem, effort=effort))
+
+
+def _plan(
+    graph: Graph,
+    steps: tuple[Step, ...],
+    views: Mapping[str, View],
+    partition: Partition,
+    problem: Problem,
+    placement: Placement,
+) -> Plan:
+    banks = range(len(placement.banks))
     return Plan(
         graph=graph,
         steps=steps,
+        partition=partition,
         groups=tuple(_group(steps, number, part, problem, placement) for number, part in enumerate(partition)),
         views=views,
         problem=problem,
         placement=placement,
-        arena_bytes=_arena_bytes(steps, placement),
+        arena_bytes=sum(_bank_bytes(steps, problem, placement, k) for k in banks),
         live=_live(partition, problem, placement),
     )
 
@@ -246,7 +302,7 @@ def _live(partition: Partition, problem: Problem, placement: Placement) -> tuple
     for part, start, end in group_ticks(partition):
         ticks = {start, *(b.first for b in problem.buffers if start <= b.first < end)}
         sets = [tuple(b for b in problem.buffers if b.first <= tick <= b.last) for tick in sorted(ticks)]
-        fullest = max(sets, key=lambda buffers: covered(buffers, placement.offsets))
+        fullest = max(sets, key=lambda buffers: covered(buffers, placement.spread))
         live += [fullest] * (part.end - part.start if isinstance(part, Region) else 1)
     return tuple(live)
 
@@ -419,6 +475,8 @@ def _group(steps: tuple[Step, ...], number: int, part: Region | int, problem: Pr
 
 
 def _touch(overlap: Overlap, problem: Problem, placement: Placement) -> bool:
+    if placement.bank(overlap.source) != placement.bank(overlap.target):
+        return False
     sizes = {b.name: b.bytes for b in problem.buffers if b.name in (overlap.source, overlap.target)}
     source, target = placement.offsets[overlap.source], placement.offsets[overlap.target]
     return source < target + sizes[overlap.target] and target < source + sizes[overlap.source]
@@ -437,12 +495,13 @@ def _is_long(step: Step) -> bool:
     )
 
 
-def _arena_bytes(steps: tuple[Step, ...], placement: Placement) -> int:
-    """The placement's size, and what the last bytes' over-reading kernels need beyond it."""
-    size = placement.bytes
+def _bank_bytes(steps: tuple[Step, ...], problem: Problem, placement: Placement, bank: int) -> int:
+    """What the placement takes of one bank, and what the last bytes' over-reading kernels need beyond it."""
+    here = [b for b in problem.buffers if placement.bank(b.name) == bank]
+    size = max((placement.offsets[b.name] + b.bytes for b in here), default=0)
     for step in steps:
         for position, view in zip(step.activations, step.inputs, strict=True):
-            if view is not None and step.kernel.over_read:
+            if view is not None and step.kernel.over_read and placement.bank(view.root) == bank:
                 end = placement.offsets[view.root] + view.offset + step.operands.input(position).bytes
                 size = max(size, end + step.kernel.over_read)
     return size

@@ -6,8 +6,9 @@ A step by itself takes one tick, a region one for each of its calls, so that wha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from tinyc.ir import Graph
+from tinyc.ir import Graph, Window
 from tinyc.plan.candidates import Lifetime, Region
 from tinyc.plan.overlap import Distance
 from tinyc.plan.place import Buffer, Overlap, Problem
@@ -30,7 +31,11 @@ def make_problem(graph: Graph, steps: Sequence[Step], views: Views, partition: P
     alive = pinned_lifetimes(graph, steps, views)
     starts = _starts(partition)
     group_of = _group_of(partition)
-    buffers = [_buffer(life, len(steps), partition, starts, group_of) for life in alive.values()]
+    traffic = _traffic(steps)
+    buffers = [
+        replace(buffer, traffic=traffic.get(buffer.name, 0), port=buffer.name in pinned)
+        for buffer in (_buffer(life, len(steps), partition, starts, group_of) for life in alive.values())
+    ]
     overlaps: list[Overlap] = []
     for number, part in enumerate(partition):
         buffers += _scratch(steps, number, part, starts)
@@ -89,9 +94,33 @@ def _buffer(
 
 def _scratch(steps: Sequence[Step], number: int, part: Region | int, starts: Sequence[int]) -> list[Buffer]:
     chosen = steps[part.start : part.end] if isinstance(part, Region) else steps[part : part + 1]
-    ticks = {"first": starts[number], "last": starts[number + 1] - 1}
+    first, last = starts[number], starts[number + 1] - 1
     size = max(step.scratch_bytes for step in chosen)
-    buffers = [Buffer(name=scratch_name(number), bytes=size, **ticks)] if size else []
+    used = sum(2 * step.scratch_bytes * step.operands.output.hwc[0] * step.operands.output.hwc[1] for step in chosen)
+    buffers = [Buffer(name=scratch_name(number), bytes=size, first=first, last=last, traffic=used)] if size else []
     if any(step.pushed for step in chosen):
-        buffers.append(Buffer(name=STATE, bytes=state_bytes(len(chosen)), **ticks))
+        state = state_bytes(len(chosen))
+        rows = sum(step.operands.output.hwc[0] for step in chosen)
+        buffers.append(Buffer(name=STATE, bytes=state, first=first, last=last, traffic=state * rows))
     return buffers
+
+
+def _traffic(steps: Sequence[Step]) -> dict[str, int]:
+    """For each root the bytes that the calls of an inference are given: rows as often as row pointers go to them, and what is written.
+
+    Scratch counts as written and read once for each pixel.  Rows that tiles make again are not counted again.
+    """
+    traffic: dict[str, int] = {}
+    for step in steps:
+        written = step.operands.output
+        traffic[step.output.root] = traffic.get(step.output.root, 0) + written.bytes
+        for position, view in zip(step.activations, step.inputs, strict=True):
+            if view is None:
+                continue
+            tensor = step.operands.input(position)
+            rows, rule = tensor.hwc[0], step.op.row_rule(step.operands, position)
+            if isinstance(rule, Window):
+                made = range(written.hwc[0])
+                rows = sum(max(min(rule.hi(r), tensor.hwc[0]) - max(rule.lo(r), 0), 0) for r in made)
+            traffic[view.root] = traffic.get(view.root, 0) + rows * (tensor.bytes // tensor.hwc[0])
+    return traffic

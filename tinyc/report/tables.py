@@ -89,7 +89,11 @@ def source_table(tree: SourceTree, folder: object) -> RenderableType:
     for name, text in sorted(tree.files.items()):
         table.add_row(name, f"{len(text.encode()):,}")
     program = tree.program
-    use = f"Give {program.prefix}_init() an arena of {program.arena_bytes:,} bytes, aligned by {program.arena_align}."
+    arenas = [
+        f"an arena of {arena.bytes:,} bytes{f' in {arena.bank}' if len(program.arenas) > 1 else ''}"
+        for arena in program.arenas
+    ]
+    use = f"Give {program.prefix}_init() {' and '.join(arenas)}, aligned by {program.arena_align}."
     return Group(table, Text(use), Text(""))
 
 
@@ -106,7 +110,10 @@ def verdict_table(verdict: Verdict) -> RenderableType:
         ("bytes read", f"{trace.bytes_read:,}", "each the right byte of the right tensor"),
         ("bytes written", f"{trace.bytes_written:,}", "none over something still needed"),
         ("MACs computed again", f"{trace.extra_macs:,.0f}", f"{claims.extra_macs:,} declared"),
-        ("arena", f"{certificate.arena_bytes:,}", f"never left; {trace.reach:,} reached"),
+        *(
+            (bank.name, f"{bank.bytes:,}", f"never left; {trace.reach.get(bank.name, 0):,} reached")
+            for bank in certificate.banks.values()
+        ),
         ("live at once", f"{trace.live_bytes:,}", "at most, between two calls"),
         ("lower bound", f"{claims.lower_bound_bytes:,}", derived),
         (
@@ -315,7 +322,7 @@ def _room(analysis: Analysis) -> RenderableType:
         board = board_catalogue.load(name)
         if board.is_host:
             continue
-        sram, flash = board.bank("arena").bytes, board.flash.bytes - weights_bytes(analysis)
+        sram, flash = board.arena_banks[0].bytes, board.flash.bytes - weights_bytes(analysis)
         ways = [(extra, size) for size, extra in analysis.pareto if size <= sram]
         extra, arena = (
             (0, analysis.program.arena_bytes) if analysis.program.arena_bytes <= sram else min(ways, default=(0, 0))
