@@ -27,7 +27,13 @@ ACTIVATIONS = (Activation.NONE, Activation.RELU, Activation.RELU6)
 VALUES = ("random", "extreme", "random")
 WEIGHTS = ("random", "saturating", "dead", "full")
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 20, 24, 25, 33, 40)
+MANY_CHANNELS = (50, 51, 52, 64, 96, 98, 150)
+"""More than a slice of a lean row."""
 DEPTHS = (1, 3, 8, 15, 16, 17, 32, 40, 48, 64, 80, 96)
+
+
+def _channels(kernel: Kernel) -> tuple[int, ...]:
+    return MANY_CHANNELS if "_lean_" in kernel.name else CHANNELS
 
 
 def _convolution(layers: Layers, kernel: Kernel, index: int) -> Layer | None:
@@ -50,7 +56,7 @@ def _convolution(layers: Layers, kernel: Kernel, index: int) -> Layer | None:
     return layers.convolution(
         x,
         size,
-        int(choice(CHANNELS)),
+        int(choice(_channels(kernel))),
         stride=stride,
         dilation=dilation,
         padding=padding,
@@ -63,11 +69,11 @@ def _convolution(layers: Layers, kernel: Kernel, index: int) -> Layer | None:
 
 def _dense(layers: Layers, kernel: Kernel, index: int) -> Layer:
     choice = layers.random.choice
-    depth = int(choice((*DEPTHS, 200, 333)))
+    depth = int(choice(DEPTHS if "_lean_" in kernel.name else (*DEPTHS, 200, 333)))
     whole = kernel.extent is Extent.WHOLE
     return layers.dense(
         (1, 2, depth, 3) if whole else (int(choice((1, 2, 3))), depth),
-        int(choice(CHANNELS)),
+        int(choice(_channels(kernel))),
         depth=6 * depth if whole else depth,
         keep_dims=not whole and index % 2 == 0,
         activation=ACTIVATIONS[index % 3],
@@ -139,7 +145,7 @@ def _placed(case: Case, layers: Layers, index: int) -> Case:
 def test_convolutions_and_dense_layers(kernel: Kernel, target: str) -> None:
     if not has_tools(target):
         pytest.skip(f"no tools for {target}")
-    cases = list(_cases(kernel, 60))
+    cases = list(_cases(kernel, 25 if "_lean_" in kernel.name else 60))
     results = run_cases([case for case, _ in cases], target=target)
     for index, ((_, layer), result) in enumerate(zip(cases, results, strict=True)):
         np.testing.assert_array_equal(result.output, layer.expected(), err_msg=f"{index}: {layer.op} {layer.operands}")
