@@ -1,4 +1,4 @@
-"""Instructions of single convolution and dense layers on mps2-an386, exact and repeatable: `python tests/kernels/bench.py [NAME]`.
+"""Instructions of single layers on mps2-an386, exact and repeatable: `python tests/kernels/bench.py [NAME]`.
 
 Prints instructions, instructions per multiply-accumulate, the catalogue's prediction and the packed weights against the model's.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from driver import Case, run_cases
 from layers import Layer, Layers
 
-from tinyc.kernels import conv2d, dense
+from tinyc.kernels import conv2d, dense, depthwise
 from tinyc.kernels.contract import CArray, Extent, Kernel, contiguous
 from tinyc.ops.attributes import Activation, Padding
 
@@ -50,6 +50,29 @@ def shapes() -> Iterator[tuple[str, Layer]]:
         yield name, layers.convolution(x, (3, 3), channels, stride=stride, padding=padding, activation=RELU)
     kws = layers.convolution((1, 49, 10, 1), (10, 4), 64, stride=(2, 2), padding=Padding(4, 5, 1, 1), activation=RELU)
     yield "10x4 s2 49x10x1->64 relu", kws
+    for size, hw, depth, stride, activation in (
+        (3, 48, 8, 1, RELU),
+        (3, 48, 8, 1, NONE),
+        (3, 20, 48, 1, RELU),
+        (3, 12, 64, 1, RELU),
+        (3, 12, 64, 1, NONE),
+        (3, 6, 60, 1, RELU),
+        (3, 3, 356, 1, RELU),
+        (3, 48, 16, 2, RELU),
+        (3, 24, 32, 2, RELU),
+        (3, 12, 60, 2, NONE),
+        (3, 6, 28, 2, RELU),
+        (5, 10, 120, 1, RELU),
+        (5, 6, 240, 2, RELU),
+        (5, 3, 288, 1, RELU),
+        (7, 20, 48, 2, RELU),
+        (7, 5, 200, 1, RELU),
+    ):
+        low = (size - stride) // 2
+        padding = Padding(low, size - stride - low, low, size - stride - low)
+        name = f"dw{size}x{size} s{stride} {hw}x{hw}x{depth} {activation.name.lower()}"
+        x = (1, hw, hw, depth)
+        yield name, layers.depthwise(x, (size, size), stride=(stride, stride), padding=padding, activation=activation)
     for depth, outputs, activation in ((640, 128, RELU), (128, 128, RELU), (128, 640, NONE), (64, 10, NONE)):
         name = f"dense {depth}->{outputs} {activation.name.lower()}"
         yield name, layers.dense((1, depth), outputs, depth=depth, activation=activation)
@@ -65,7 +88,7 @@ def main() -> None:
         (name, layer, kernel)
         for name, layer in shapes()
         if arguments.name in name
-        for kernel in (*conv2d.KERNELS, *dense.KERNELS)
+        for kernel in (*conv2d.KERNELS, *dense.KERNELS, *depthwise.KERNELS)
         if arguments.kernel in kernel.name and type(layer.op) is kernel.op and kernel.accepts(layer.op, layer.operands)
     ]
     results = run_cases([_case(layer, kernel) for _, layer, kernel in chosen], target="an386")

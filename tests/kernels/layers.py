@@ -72,6 +72,25 @@ class Layers:
         operands = replace(layer.operands, inputs=(x, turned, bias))
         return Layer(op=depthwise, operands=operands, values=(layer.values[0], matrix, layer.values[2]))
 
+    def depthwise(
+        self,
+        x: Shape,
+        kernel: tuple[int, int],
+        *,
+        stride: tuple[int, int] = (1, 1),
+        padding: Padding = NO_PADDING,
+        activation: Activation = Activation.NONE,
+    ) -> Layer:
+        """A DEPTHWISE_CONV_2D of one output a channel."""
+        one = self.convolution((*x[:3], 1), kernel, x[3], stride=stride, padding=padding, activation=activation)
+        layer = self.as_depthwise(one)
+        image, weights, bias = layer.operands.inputs
+        assert image is not None and isinstance(layer.op, DepthwiseConv2D)
+        inputs = (replace(image, shape=x), weights, bias)
+        values = (self._image(x, "random"), *layer.values[1:])
+        op = replace(layer.op, multiplier=1)
+        return Layer(op=op, operands=Operands(inputs=inputs, outputs=layer.operands.outputs), values=values)
+
     def dense(
         self,
         x: Shape,

@@ -72,6 +72,11 @@ def _accepts_dsp(op: Op, operands: Operands) -> bool:
     return _fast(op, operands) is not None
 
 
+def _accepts_any_dsp(op: Op, operands: Operands) -> bool:
+    """What no kernel that keeps one copy of its code takes."""
+    return _accepts_dsp(op, operands) and not any(_is_3x3(op, operands, stride) for stride in STRIDES_3X3)
+
+
 def _fast(op: DepthwiseConv2D, operands: Operands) -> FastRequantization | None:
     """The requantization of the same taps seen as dense filters, one an output channel."""
     weights = operands.input(1)
@@ -168,14 +173,111 @@ def _dsp_cost(op: Op, operands: Operands) -> int:
     return rows * (30 + 12 * len(borders) + groups * ((inside // 2) * two + (inside % 2) * one + partial))
 
 
+# --- windows of 3x3 on Armv7E-M, one copy of the code a stride -----------------------------------------------------------
+
+STRIDES_3X3 = (1, 2)
+PARTS = (16, 6, 3)
+"""Output pixels at a time: fewer need less scratch, and more instructions."""
+COLUMN_BYTES = 28
+CHANNELS = (0, 2, 1, 3)
+"""Of a group, in the order of the stream."""
+
+
+def _is_3x3(op: Op, operands: Operands, stride: int) -> bool:
+    assert isinstance(op, DepthwiseConv2D)
+    return operands.input(1).shape[1:3] == (3, 3) and op.dilation[1] == 1 and op.stride[1] == stride
+
+
+def _accepts_3x3(op: Op, operands: Operands, stride: int, ties: Ties) -> bool:
+    assert isinstance(op, DepthwiseConv2D)
+    if not _is_3x3(op, operands, stride) or not _accepts_dsp(op, operands):
+        return False
+    found = _fast(op, operands)
+    return found is not None and found.ties is ties
+
+
+def _largest_part(operands: Operands, part: int) -> int:
+    """Of a row that is cut as evenly as it can be."""
+    columns = operands.output.hwc[1]
+    return -(-columns // -(-columns // part))
+
+
+def _scratch_3x3(op: Op, operands: Operands, part: int) -> int:
+    """The columns of the largest part of a row."""
+    assert isinstance(op, DepthwiseConv2D)
+    return COLUMN_BYTES * ((_largest_part(operands, part) - 1) * op.stride[1] + 3)
+
+
+def _bind_3x3(op: Op, operands: Operands, strides: Strides, part: int) -> Bound:
+    assert isinstance(op, DepthwiseConv2D)
+    x = operands.input(0)
+    requantization = _fast(op, operands)
+    assert requantization is not None
+    least, most = activation_range(op.activation, operands.output)
+    return Bound(
+        fields={
+            "stream": CArray(c_type="int32_t", data=_stream_3x3(operands, requantization.rows)),
+            "channels": x.hwc[2],
+            "row_dilation": op.dilation[0],
+            "pad_left": op.padding.left,
+            "in_columns": x.hwc[1],
+            "in_stride": strides.inputs[0],
+            "out_stride": strides.output,
+            "in_zero_point": x.zero_point,
+            "part": _largest_part(operands, part),
+            "least": least,
+            "most": most,
+        }
+    )
+
+
+def _stream_3x3(operands: Operands, requantization: Integers) -> Array:
+    """Eight words a channel, as depthwise_3x3_s8.h explains them."""
+    taps = 2 * operands.input(1).values.astype(np.int64)[0]
+    doubled, multiplier, offset, shift = requantization.T
+    pairs = (taps[0] & 0xFFFF) | (taps[1] << 16)
+    lowest = (taps[2, 0] & 0xFFFF) | (taps[2, 1] << 16), shift | (taps[2, 2] << 16)
+    words = np.stack([*pairs, *lowest, doubled, multiplier, offset], axis=1)
+    order = np.array(_grouped(len(words))).reshape(-1, GROUP)[:, CHANNELS].ravel()
+    return wrap_int32(words[order].ravel()).astype(np.int32)
+
+
+def _cost_3x3(op: Op, operands: Operands, part: int, ties: Ties) -> int:
+    assert isinstance(op, DepthwiseConv2D)
+    rows, columns, channels = operands.output.hwc
+    parts = -(-columns // part)
+    staged = min((columns - parts) * op.stride[1] + 3 * parts, operands.input(0).hwc[1] + 2 * (parts - 1))
+    output = (50 if op.stride[1] == 1 else 54) + 8 * (ties is Ties.CORRECTED)
+    group = columns * output + 16 * staged + 112 * parts
+    return rows * (-(-channels // GROUP) * group + 110 * parts + 40)
+
+
+def _row_3x3(stride: int, part: int, ties: Ties) -> Kernel:
+    name = "depthwise_3x3_s8__dsp" if stride == 1 else f"depthwise_3x3_s{stride}_s8__dsp"
+    return Kernel(
+        name=name if ties is Ties.CORRECTED else f"{name}_relu",
+        isa=Isa.DSP,
+        op=DepthwiseConv2D,
+        header="dsp/depthwise_3x3_s8.h",
+        struct="tinyc_depthwise_3x3_s8_dsp",
+        accepts=lambda op, operands: _accepts_3x3(op, operands, stride, ties),
+        bind=lambda op, operands, strides: _bind_3x3(op, operands, strides, part),
+        cost=lambda op, operands: _cost_3x3(op, operands, part, ties),
+        padding_rows=PaddingRows.ZERO_POINT,
+        scratch=lambda op, operands: _scratch_3x3(op, operands, part),
+        stack=290,
+    )
+
+
 KERNELS: tuple[Kernel, ...] = (
+    *(_row_3x3(stride, part, ties) for part in PARTS for stride in STRIDES_3X3 for ties in Ties),
     Kernel(
         name="depthwise_conv2d_s8__dsp",
         isa=Isa.DSP,
         op=DepthwiseConv2D,
         header="dsp/depthwise_conv2d_s8.h",
         struct="tinyc_depthwise_conv2d_s8_dsp",
-        accepts=_accepts_dsp,
+        accepts=_accepts_any_dsp,
         bind=_bind_dsp,
         cost=_dsp_cost,
         padding_rows=PaddingRows.ZERO_POINT,

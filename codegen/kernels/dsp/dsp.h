@@ -30,6 +30,14 @@ TINYC_INLINE void tinyc_store32(void *address, uint32_t word)
 
 #if TINYC_HAS_DSP
 
+/* A function that is one block of assembly, and its argument. */
+#if defined(__clang__)
+#define TINYC_NAKED __attribute__((naked, noinline, unused)) static
+#else
+#define TINYC_NAKED __attribute__((naked, noipa, unused)) static
+#endif
+#define TINYC_ARGUMENT __attribute__((unused))
+
 /* One result of two operands. */
 #define TINYC_DSP_2(name, type, text)                                                                                          \
     TINYC_INLINE type tinyc_##name(uint32_t a, uint32_t b)                                                                     \
@@ -229,5 +237,13 @@ TINYC_INLINE uint32_t tinyc_min_s8x4(uint32_t a, uint32_t b)
 }
 
 #endif
+
+/* The activation's clamp, where it is narrower than int8. */
+TINYC_INLINE void tinyc_clamp_bytes(int8_t *values, int32_t count, int32_t least, int32_t most)
+{
+    for (int32_t i = 0; i < count; ++i) {
+        values[i] = (int8_t)tinyc_clamp(values[i], least, most);
+    }
+}
 
 #endif

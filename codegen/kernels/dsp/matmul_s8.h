@@ -76,13 +76,6 @@ TINYC_INLINE void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t ste
 
 #if TINYC_HAS_DSP
 
-#if defined(__clang__)
-#define TINYC_NAKED __attribute__((naked, noinline, unused)) static
-#else
-#define TINYC_NAKED __attribute__((naked, noipa, unused)) static
-#endif
-#define TINYC_ARGUMENT __attribute__((unused))
-
 /* acts r0, weights r1, pixels r2 r3, weights r12 lr; sums: channels 01 r4 r5 and 0 r6 r7, channels 23 r8 r9 and 2 r10 r11 (a, b). */
 #define TINYC_PAIR_FIRST                                                                                                       \
     "ldmia.w r0!, {r2, r3}\n"                                                                                                  \
@@ -637,14 +630,6 @@ TINYC_INLINE uint32_t *tinyc_widen_short(uint32_t *to, const int8_t *a, const in
     TINYC_WIDEN_AT(28)
 #undef TINYC_WIDEN_AT
     return tinyc_widen_tail(to, a + (count & ~3), b + (count & ~3), count & 3);
-}
-
-/* The activation's clamp, where it is narrower than int8. */
-TINYC_INLINE void tinyc_clamp_bytes(int8_t *values, int32_t count, int32_t least, int32_t most)
-{
-    for (int32_t i = 0; i < count; ++i) {
-        values[i] = (int8_t)tinyc_clamp(values[i], least, most);
-    }
 }
 
 #endif

@@ -35,7 +35,7 @@ static void residual_l01_run(uint8_t *arena)
     residual_l01(arena + 120, in, 0, 30, arena + 240);
 }
 
-/* 2 depthwise_conv2d -> 6x5x4, depthwise_conv2d_s8__dsp */
+/* 2 depthwise_conv2d -> 6x5x4, depthwise_3x3_s8__dsp_relu */
 static void residual_l02_run(uint8_t *arena)
 {
     const void *in[3];
@@ -45,7 +45,7 @@ static void residual_l02_run(uint8_t *arena)
             in[k] = (y < 0 || y >= 6) ? residual_padding_0
                 : (const void *)(arena + 120 + y * 20);
         }
-        residual_l02(arena + 160 + row * 20, in, 0, 5);
+        residual_l02(arena + 160 + row * 20, in, 0, 5, arena + 280);
     }
 }
 
@@ -65,19 +65,19 @@ static void residual_l04_run(uint8_t *arena)
     const void *in[2];
     in[0] = arena;
     in[1] = arena + 120;
-    residual_l04(arena, in, 0, 30);
+    residual_l04(arena + 120, in, 0, 30);
 }
 
 /* 5 max_pool2d -> 3x2x4, max_pool2d_s8__dsp */
 static void residual_l05_run(uint8_t *arena)
 {
     const void *in[2];
-    for (int32_t row = 2; row >= 0; --row) {
+    for (int32_t row = 0; row < 3; ++row) {
         for (int32_t k = 0; k < 2; ++k) {
             const int32_t y = 2 * row + k;
-            in[k] = arena + y * 20;
+            in[k] = arena + 120 + y * 20;
         }
-        residual_l05(arena + 104 + row * 8, in, 0, 2);
+        residual_l05(arena + row * 8, in, 0, 2);
     }
 }
 
@@ -143,7 +143,7 @@ const int8_t *residual_output(const residual_t *model, unsigned index)
     }
     switch (index) {
     case 0:
-        return (int8_t *)(void *)(model->arena + 104);
+        return (int8_t *)(void *)(model->arena);
     default:
         return NULL;
     }

@@ -8,7 +8,7 @@
 #include "tinyc_kernel.h"
 #include "dsp/add_s8.h"
 #include "dsp/conv2d_s8.h"
-#include "dsp/depthwise_conv2d_s8.h"
+#include "dsp/depthwise_3x3_s8.h"
 #include "dsp/pool_s8.h"
 
 /* Define this to place the weights, for instance __attribute__((section(".qspi"))). */
@@ -27,9 +27,7 @@ extern const int32_t residual_l00_weights[46];
 extern const int8_t residual_l00_outside[3];
 extern const int32_t residual_l01_weights[20];
 extern const int8_t residual_l01_outside[4];
-extern const int32_t residual_l02_stream[34];
-extern const tinyc_border residual_l02_borders[2];
-extern const int32_t residual_l02_border_biases[8];
+extern const int32_t residual_l02_stream[32];
 extern const int8_t residual_padding_0[20];
 extern const int32_t residual_l03_weights[20];
 extern const int8_t residual_l03_outside[4];
@@ -39,7 +37,7 @@ extern const int8_t residual_l03_outside[4];
  */
 void residual_l00(void *out, const void *const *in, int32_t x0, int32_t x1, void *scratch);
 void residual_l01(void *out, const void *const *in, int32_t x0, int32_t x1, void *scratch);
-void residual_l02(void *out, const void *const *in, int32_t x0, int32_t x1);
+void residual_l02(void *out, const void *const *in, int32_t x0, int32_t x1, void *scratch);
 void residual_l03(void *out, const void *const *in, int32_t x0, int32_t x1, void *scratch);
 void residual_l04(void *out, const void *const *in, int32_t x0, int32_t x1);
 void residual_l05(void *out, const void *const *in, int32_t x0, int32_t x1);

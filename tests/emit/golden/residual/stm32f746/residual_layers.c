@@ -62,29 +62,23 @@ void residual_l01(void *out, const void *const *in, int32_t x0, int32_t x1, void
 }
 
 /* 2 depthwise_conv2d -> 6x5x4: depthwise_conv2d_2 */
-static const tinyc_depthwise_conv2d_s8_dsp residual_l02_parameters = {
+static const tinyc_depthwise_3x3_s8_dsp residual_l02_parameters = {
+    .stream = residual_l02_stream,
     .channels = 4,
-    .window_rows = 3,
-    .window_columns = 3,
     .row_dilation = 1,
-    .column_dilation = 1,
-    .column_stride = 1,
     .pad_left = 1,
+    .in_columns = 5,
     .in_stride = 4,
     .out_stride = 4,
-    .inside_first = 1,
-    .inside_last = 4,
-    .ties = 0,
+    .in_zero_point = -127,
+    .part = 5,
     .least = 15,
     .most = 127,
-    .stream = residual_l02_stream,
-    .borders = residual_l02_borders,
-    .border_biases = residual_l02_border_biases,
 };
 
-void residual_l02(void *out, const void *const *in, int32_t x0, int32_t x1)
+void residual_l02(void *out, const void *const *in, int32_t x0, int32_t x1, void *scratch)
 {
-    depthwise_conv2d_s8__dsp(out, in, x0, x1, &residual_l02_parameters);
+    depthwise_3x3_s8__dsp_relu(out, in, x0, x1, &residual_l02_parameters, scratch);
 }
 
 /* 3 conv2d -> 6x5x4: conv2d_3 */
