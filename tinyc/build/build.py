@@ -26,7 +26,7 @@ from tinyc.paths import FIRMWARE
 HARNESS_UNITS = ("harness.c", "protocol.c", "no_probe.c", "probe.c")
 CORE_UNITS = ("startup.c", "port.c", "fault.c")
 CACHED_CORES = ("cortex-m7", "cortex-m55", "cortex-m85")
-FAMILIES_ON_SYSTICK = ("stm32f4", "stm32f7", "nrf52", "stm32u5", "ra8")
+FAMILIES_ON_SYSTICK = ("stm32f4", "stm32f7", "stm32h7", "nrf52", "stm32u5", "ra8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
