@@ -9,7 +9,7 @@ import pytest
 from tinyc import board, paths
 from tinyc.errors import UsageError
 
-SHIPPED = ("host", "mps2_an386", "mps2_an500", "nrf52840", "ra8m1", "stm32f407", "stm32f746")
+SHIPPED = ("host", "mps2_an386", "mps2_an500", "nrf52840", "ra8m1", "stm32f407", "stm32f746", "stm32h743")
 
 
 def test_names() -> None:
@@ -27,6 +27,15 @@ def test_names() -> None:
             (0x0800_0000, 1024),
             [("sram", 0x2000_0000, 128), ("ccm", 0x1000_0000, 64)],
             "mps2-an386",
+            True,
+        ),
+        (
+            "stm32h743",
+            "cortex-m7",
+            480,
+            (0x0800_0000, 2048),
+            [("dtcm", 0x2000_0000, 128), ("axi", 0x2400_0000, 512), ("d2", 0x3000_0000, 288)],
+            "mps2-an500",
             True,
         ),
         ("nrf52840", "cortex-m4", 64, (0, 1024), [("ram", 0x2000_0000, 256)], "mps2-an386", True),
@@ -51,6 +60,18 @@ def test_shipped_boards(
     assert (loaded.machine, loaded.stand_in) == (machine, stand_in)
     assert loaded.sram_bytes == sum(kilobytes for _, _, kilobytes in banks) * 1024
     assert loaded.isas == (*(["mve"] if core == "cortex-m85" else []), "dsp", "scalar")
+
+
+@pytest.mark.parametrize(
+    ("name", "arenas"),
+    [
+        ("stm32f746", [("sram", 0, True)]),
+        ("stm32f407", [("sram", 0, True), ("ccm", 0, False)]),
+        ("stm32h743", [("dtcm", 0, False), ("axi", 1, True), ("d2", 2, True)]),
+    ],
+)
+def test_banks_for_arenas(name: str, arenas: list[tuple[str, int, bool]]) -> None:
+    assert [(bank.name, bank.tier, bank.dma) for bank in board.load(name).arena_banks] == arenas
 
 
 @pytest.mark.parametrize("name", SHIPPED)

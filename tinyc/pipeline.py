@@ -64,6 +64,7 @@ def analyze(path: Path, *, board: str | None, options: Options, progress: Progre
         schedule=options.schedule,
         input=options.input,
         pareto=tuple((point.peak, point.extra_macs) for point in points) or ((plan.arena_bytes, plan.extra_macs),),
+        points=tuple(points),
         seconds=Seconds(analyze=time.monotonic() - started),
     )
 

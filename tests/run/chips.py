@@ -1,4 +1,4 @@
-"""The three chips as far as their firmware touches them, on Unicorn: flash and RAM at the real addresses, clocks that are ready only when
+"""The four chips as far as their firmware touches them, on Unicorn: flash and RAM at the real addresses, clocks that are ready only when
 started in the right order, a serial port.
 
 Written from the reference manuals and not from the firmware: the pins, the dividers and the wait states are computed here from what the
@@ -7,7 +7,7 @@ firmware stored.  Any access to a register or an address that is not here is an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import unicorn
@@ -24,6 +24,8 @@ class Chip:
     """Registers by address; a subclass gives them behaviour.  `received` waits for the firmware, `sent` comes from it."""
 
     registers: dict[int, int]
+    spaces: tuple[int, ...] = (0x4000_0000, 0x5000_0000)
+    """Where its registers are, 256 KB each."""
 
     def __init__(self) -> None:
         self.received = bytearray()
@@ -234,7 +236,118 @@ class Nrf52840(Chip):
         return self.registers[self.uart + 0x524] / 2**32 * 16e6
 
 
-CHIPS = {"stm32f746": Stm32f746, "stm32f407": Stm32f407, "nrf52840": Nrf52840}
+H7_RCC, H7_PWR, H7_FLASH, H7_ODEN, H7_IDCODE = 0x5802_4400, 0x5802_4800, 0x5200_2000, 0x5800_042C, 0x5C00_1000
+H7_SUPPLY, H7_D3CR = H7_PWR + 0x0C, H7_PWR + 0x18
+H7_CR, H7_CFGR, H7_D1CFGR, H7_D2CFGR, H7_D3CFGR = (H7_RCC + offset for offset in (0x00, 0x10, 0x18, 0x1C, 0x20))
+H7_PLLCKSELR, H7_PLLCFGR, H7_PLL1DIVR = (H7_RCC + offset for offset in (0x28, 0x2C, 0x30))
+H7_AHB2ENR, H7_AHB4ENR, H7_APB1LENR, H7_APB4ENR = (H7_RCC + offset for offset in (0xDC, 0xE0, 0xE8, 0xF4))
+H7_GPIOD, H7_AXI_READS = 0x5802_0C00, 0x5100_8108
+
+
+class Stm32h743(Chip):
+    """USART3 on PD8 and PD9, the ST-LINK's 8 MHz as its clock; of revision V, or another."""
+
+    usart = 0x4000_4800
+    spaces = (0x4000_0000, 0x5100_0000, 0x5200_0000, 0x5800_0000, 0x5C00_0000)
+
+    def __init__(self, revision: int = 0x2003) -> None:
+        super().__init__()
+        self.revision = revision
+        self.registers = {
+            H7_CR: 0x25,
+            H7_PLLCKSELR: 0x0202_0200,
+            H7_PLLCFGR: 0x01FF_0000,
+            H7_PLL1DIVR: 0x0101_0280,
+            H7_SUPPLY: 6,
+            H7_PWR + 4: 0,
+            H7_D3CR: 0x4000,
+            H7_FLASH: 0x37,
+            H7_IDCODE: revision << 16 | 0x450,
+            H7_GPIOD: 0xFFFF_FFFF,
+            H7_GPIOD + 0x24: 0,
+            **dict.fromkeys((H7_CFGR, H7_D1CFGR, H7_D2CFGR, H7_D3CFGR, H7_ODEN, H7_AXI_READS), 0),
+            **dict.fromkeys((H7_AHB2ENR, H7_AHB4ENR, H7_APB1LENR, H7_APB4ENR), 0),
+            **{self.usart + offset: 0 for offset in (0x00, 0x0C, 0x1C, 0x20, 0x24, 0x28)},
+        }
+
+    @property
+    def is_v(self) -> bool:
+        return self.revision >= 0x2003
+
+    @property
+    def pll_hz(self) -> float:
+        source, config, dividers = (self.registers[each] for each in (H7_PLLCKSELR, H7_PLLCFGR, H7_PLL1DIVR))
+        assert source & 3 == 2, "the PLL runs from the external clock"
+        reference = 8e6 / (source >> 4 & 63)
+        low, high = ((1e6, 2e6), (2e6, 4e6), (4e6, 8e6), (8e6, 16e6))[config >> 2 & 3]
+        assert low <= reference <= high, "the PLL's input is in the range that it is told"
+        assert not config & 3 and reference >= 2e6, "the wide VCO without a fraction"
+        vco = reference * ((dividers & 511) + 1)
+        assert 192e6 <= vco <= (960e6 if self.is_v else 836e6), "the VCO is in its range"
+        assert config >> 16 & 1 and (dividers >> 9 & 127) % 2 == 1, "output P is on, its divider even"
+        return vco / ((dividers >> 9 & 127) + 1)
+
+    @property
+    def core_hz(self) -> float:
+        return self.pll_hz if self.registers[H7_CFGR] >> 3 & 7 == 3 else 64e6
+
+    def store(self, address: int, value: int) -> None:
+        assert address != H7_ODEN or self.registers[H7_APB4ENR] >> 1 & 1, "SYSCFG has a clock"
+        assert address != H7_D3CR or self.registers[H7_PWR + 4] >> 13 & 1, "the supply is settled first"
+        super().store(address, value)
+        if address == H7_SUPPLY:
+            assert value & 7 == 2, "the regulator alone supplies the core"
+            self.registers[H7_PWR + 4] |= 1 << 13
+        if address in (H7_D3CR, H7_ODEN):
+            assert address != H7_ODEN or (self.is_v and self.registers[H7_D3CR] >> 14 & 3 == 3), (
+                "scale 0 follows scale 1"
+            )
+            self.registers[H7_D3CR] |= 1 << 13
+        if address == H7_CR:
+            assert not value >> 16 & 1 or value >> 18 & 1, "a clock comes in, there is no crystal"
+            value |= (value >> 16 & 1) << 17
+            self.registers[H7_CR] = value | (value >> 24 & 1) << 25
+        if address == H7_CFGR and value & 7 == 3:
+            self._check_switch()
+            self.registers[H7_CFGR] = value | 3 << 3
+        if address == self.usart + 0x28:
+            assert self.registers[self.usart] & 0xD == 0xD, "UE, TE and RE are set"
+            self.sent.append(value & 0xFF)
+
+    def _check_switch(self) -> None:
+        assert self.registers[H7_CR] >> 25 & 1, "the PLL is locked"
+        assert self.registers[H7_D3CR] >> 14 & 3 == 3, "the regulator is in scale 1"
+        scale0 = self.registers[H7_ODEN] & 1
+        assert self.pll_hz <= (480e6 if scale0 else 400e6), "the voltage is enough"
+        assert self.registers[H7_D1CFGR] & 0xF0F == 8 and self.registers[H7_D1CFGR] >> 4 & 7 == 4, (
+            "AXI has half, APB3 a quarter"
+        )
+        assert self.registers[H7_D2CFGR] & 0x770 == 0x440, "APB1 and APB2 have a quarter"
+        assert self.registers[H7_D3CFGR] & 0x70 == 0x40, "APB4 has a quarter"
+        flash = self.registers[H7_FLASH]
+        most = (70e6, 140e6, 210e6, 225e6, 240e6)[min(flash & 15, 4)]
+        assert self.pll_hz / 2 <= most and flash >> 4 & 3 == 2, "the flash has enough wait states"
+        assert self.is_v or self.registers[H7_AXI_READS] == 1, "the AXI SRAM of revision Y is read one by one"
+        assert self.registers[H7_AHB2ENR] >> 29 == 7, "the SRAMs of D2 have clocks"
+
+    def load(self, address: int) -> int:
+        if address == self.usart + 0x1C:
+            return 1 << 7 | 1 << 6 | (1 << 5 if self.received else 0)
+        if address == self.usart + 0x24:
+            return self.received.pop(0)
+        return super().load(address)
+
+    @property
+    def baud(self) -> float:
+        assert self.registers[H7_APB1LENR] >> 18 & 1 and self.registers[H7_AHB4ENR] >> 3 & 1, (
+            "USART3 and GPIOD have clocks"
+        )
+        assert self.registers[H7_GPIOD] >> 16 & 15 == 10, "the pins are in their alternate function"
+        assert self.registers[H7_GPIOD + 0x24] & 0xFF == 0x77
+        return self.core_hz / 4 / self.registers[self.usart + 0x0C]
+
+
+CHIPS = {"stm32f746": Stm32f746, "stm32f407": Stm32f407, "stm32h743": Stm32h743, "nrf52840": Nrf52840}
 CORES = {"cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7, "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4}
 
 
@@ -244,10 +357,10 @@ class UnicornStream:
 
     board: Board
     image: bytes
-    chip: Any = field(init=False)
+    chip: Any = None
 
     def __post_init__(self) -> None:
-        self.chip = CHIPS[self.board.name]()
+        self.chip = self.chip or CHIPS[self.board.name]()
         self.uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
         self.uc.ctl_set_cpu_model(CORES[self.board.core])
         self.uc.mem_map(self.board.flash.address, self.board.flash.bytes, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
@@ -255,7 +368,7 @@ class UnicornStream:
         for bank in self.board.banks:
             self.uc.mem_map(bank.address, bank.bytes, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
         self.uc.mem_map(SYSTEM, 0x1000)
-        for base in (0x4000_0000, 0x5000_0000):
+        for base in self.chip.spaces:
             self.uc.mmio_map(base, 0x4_0000, self._load, base, self._store, base)
         self.uc.reg_write(arm_const.UC_ARM_REG_SP, int.from_bytes(self.image[0:4], "little"))
         self.pc = int.from_bytes(self.image[4:8], "little")

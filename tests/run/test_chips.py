@@ -13,7 +13,7 @@ from tinyc.build import Target, build
 from tinyc.run.protocol import Client, CounterKind
 
 pytest.importorskip("unicorn", reason="unicorn is missing: pip install unicorn")
-from chips import CHIPS, UnicornStream
+from chips import CHIPS, Stm32h743, UnicornStream
 
 pytestmark = pytest.mark.tools
 
@@ -41,3 +41,13 @@ def test_the_boards_own_image_runs(name: str, tmp_path: Path, arm_tools: None) -
     assert stream.chip.core_hz == board.clock_hz
     assert board.uart is not None
     assert abs(stream.chip.baud / board.uart.baud - 1) < 0.01
+
+
+def test_an_older_revision_runs_slower_and_says_so(tmp_path: Path, arm_tools: None) -> None:
+    board = load("stm32h743")
+    built = build(handmade.tree(), board=board, target=Target.parse("qemu"), directory=tmp_path)
+    assert built.board_bin is not None
+    stream = UnicornStream(board=board, image=built.board_bin.read_bytes(), chip=Stm32h743(revision=0x1003))
+    description = Client(stream, timeout=60.0, explain=str).describe()
+    assert stream.chip.core_hz == description.counter_hz == 400_000_000
+    assert abs(stream.chip.baud / 115_200 - 1) < 0.01

@@ -5,10 +5,10 @@ once.  Because: in-place operators, overlap in either direction and plain reuse 
 which decides before sizes are known.
 """
 
-from tinyc.plan.banks import Bank
+from tinyc.plan.banks import Bank, place_in_banks
 from tinyc.plan.plan import Direction, Group, Mode, Plan, make_plan
 from tinyc.plan.search import pareto
 from tinyc.plan.step import Step
 from tinyc.plan.views import View
 
-__all__ = ["Bank", "Direction", "Group", "Mode", "Plan", "Step", "View", "make_plan", "pareto"]
+__all__ = ["Bank", "Direction", "Group", "Mode", "Plan", "Step", "View", "make_plan", "pareto", "place_in_banks"]

@@ -15,6 +15,7 @@ from tinyc.board import Board
 from tinyc.lower import Program
 from tinyc.passes import overflowing
 from tinyc.plan.plan import layer_by_layer_bytes
+from tinyc.report.fit import by_bank
 from tinyc.report.inputs import Inputs
 from tinyc.report.predictions import predictions
 from tinyc.report.report import Analysis, Check, Report, Seconds
@@ -68,8 +69,14 @@ def _analysis(analysis: Analysis) -> Document:
             "placement_optimal": placement.optimal,
             "search_exhaustive": False,
             "layers_arena_bytes": layer_by_layer_bytes(model.graph),
+            "banks": by_bank(analysis),
             "peak": [
-                {"buffer": buffer.name, "offset": program.plan.placement.offsets[buffer.name], "bytes": buffer.bytes}
+                {
+                    "buffer": buffer.name,
+                    "bank": placement.banks[placement.bank(buffer.name)],
+                    "offset": placement.offsets[buffer.name],
+                    "bytes": buffer.bytes,
+                }
                 for buffer in program.plan.peak
             ],
         },
@@ -125,7 +132,8 @@ def _measured_memory(report: Report) -> Document:
     arena, static = report.analysis.program.arena_bytes, report.firmware.static_bytes
     stack = report.firmware.stack_bound_bytes
     peak = None if stack is None else arena + stack + static
-    return {"stack_bytes": stack, "static_bytes": static, "peak_sram_bytes": peak}
+    banks = by_bank(report.analysis, stack=stack, static=static)
+    return {"stack_bytes": stack, "static_bytes": static, "peak_sram_bytes": peak, "banks": banks}
 
 
 def _flash(report: Report) -> Document:

@@ -9,6 +9,7 @@ from tinyc.board import Board
 from tinyc.build import Firmware
 from tinyc.ir import Graph
 from tinyc.lower import Program
+from tinyc.plan.search import Point
 from tinyc.run import RunResult
 
 
@@ -72,6 +73,8 @@ class Analysis:
     input: str
     pareto: tuple[tuple[int, int], ...]
     """(arena bytes, multiply-accumulates computed again) of the ways to run the model, least work first."""
+    points: tuple[Point, ...]
+    """The same ways with what runs together; empty where only the plan was asked for."""
     seconds: Seconds
 
 

@@ -20,6 +20,7 @@ from tinyc.lower import Program
 from tinyc.ops import ALL
 from tinyc.passes import overflowing
 from tinyc.report.document import Document, to_json, weights_bytes
+from tinyc.report.fit import arena_room, way_to_fit
 from tinyc.report.inputs import Inputs
 from tinyc.report.predictions import Prediction, predictions
 from tinyc.report.report import Analysis, Report
@@ -207,8 +208,18 @@ def _memory(document: Document, board: Board | None) -> Iterable[Fact]:
         yield "stack", f"{memory['stack_bytes']:,}", note
         yield "static", f"{memory['static_bytes']:,}", ""
         yield "peak SRAM", f"{peak:,}", _share(peak, None if board is None else board.sram_bytes, board)
+    yield from _banks(memory["banks"])
     plain = f"{memory['layers_arena_bytes']:,}"
     yield "layer by layer", plain, "the arena that plain execution without overlap would need"
+
+
+def _banks(banks: Sequence[Document]) -> Iterable[Fact]:
+    """What is in each bank, where the board has several."""
+    for bank in banks if len(banks) > 1 else ():
+        parts = {word: bank[f"{word}_bytes"] for word in ("arena", "stack", "static")}
+        if any(parts.values()):
+            what = ", ".join(f"{word} {size:,}" for word, size in parts.items() if size)
+            yield f"  in {bank['name']}", f"{sum(filter(None, parts.values())):,}", f"of {bank['bytes']:,}: {what}"
 
 
 def _schedule(document: Document) -> str:
@@ -308,8 +319,10 @@ def _peak(program: Program) -> RenderableType:
     """What the arena holds when it is fullest, the largest first; an output that is written over its input shows at the same place."""
     table = _table(right=("bytes", "from", "to"), after=("held at the peak",))
     for buffer in sorted(program.plan.peak, key=lambda each: -each.bytes):
-        offset = program.plan.placement.offsets[buffer.name]
+        placement = program.plan.placement
+        offset, bank = placement.offsets[buffer.name], placement.banks[placement.bank(buffer.name)]
         name = "scratch" if buffer.name.startswith(":scratch") else _short(buffer.name)
+        name += f" in {bank}" if len(placement.banks) > 1 else ""
         table.add_row(f"{buffer.bytes:,}", f"{offset:,}", f"{offset + buffer.bytes:,}", name)
     return Group(table, Text(""))
 
@@ -322,19 +335,17 @@ def _room(analysis: Analysis) -> RenderableType:
         board = board_catalogue.load(name)
         if board.is_host:
             continue
-        sram, flash = board.arena_banks[0].bytes, board.flash.bytes - weights_bytes(analysis)
-        ways = [(extra, size) for size, extra in analysis.pareto if size <= sram]
-        extra, arena = (
-            (0, analysis.program.arena_bytes) if analysis.program.arena_bytes <= sram else min(ways, default=(0, 0))
-        )
+        sram, flash = arena_room(board), board.flash.bytes - weights_bytes(analysis)
+        way = way_to_fit(analysis, board)
+        extra, arena = way or (0, analysis.program.arena_bytes)
         verdict = (
             "does not fit"
-            if flash < 0 or not arena
+            if flash < 0 or way is None
             else f"fits; {extra / macs:.1%} of the work done twice"
             if extra
             else "fits"
         )
-        table.add_row(board.name, f"{sram - (arena or analysis.program.arena_bytes):,}", f"{flash:,}", verdict)
+        table.add_row(board.name, f"{sram - arena:,}", f"{flash:,}", verdict)
     return Group(table, Text(""))
 
 
