@@ -69,7 +69,7 @@ format: setup ## rewrite the Python sources in the project's style
 
 bench: setup ## measure the models of MODELS beside what other tools reach; fails where a count has risen over the record
 	@mkdir -p build
-	$(BIN)/tinyc bench --models $(MODELS) --jobs $(JOBS) --calibrate --json build/bench.json
+	$(BIN)/tinyc bench --models $(MODELS) --jobs $(JOBS) --json build/bench.json
 
 bench-update: setup ## the same, and write the counts down: as the record, and into README's tables
 	$(BIN)/tinyc bench --models $(MODELS) --jobs $(JOBS) --update --page README.md

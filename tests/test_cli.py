@@ -168,6 +168,16 @@ def test_profile_lists_every_layer(deployed: dict[str, Any]) -> None:
         assert re.search(row, deployed["text"], re.MULTILINE)
 
 
+def test_profile_tells_the_kinds_of_instructions_apart(deployed: dict[str, Any]) -> None:
+    """They add up to what the timer counts, but for a few that each call's arguments take."""
+    for layer in deployed["json"]["layers"]:
+        kinds, count = layer["classes"], layer["instructions"]
+        assert 0 < sum(kinds.values()) <= count < sum(kinds.values()) * 1.01
+        share = f"{kinds['multiplies'] / sum(kinds.values()):.0%}"
+        row = rf"^{layer['index']} +{layer['kernel']} +{sum(kinds.values()):,} .* {share} "
+        assert re.search(row, deployed["text"], re.MULTILINE)
+
+
 def test_validate_on_this_computer(tinyc: Tinyc, digits: Path) -> None:
     code, out, err = tinyc("validate", digits, "--board", "host", "--samples", "2", "--json", "-")
     assert (code, err) == (0, "")
@@ -183,6 +193,16 @@ def test_analyze_builds_nothing(tinyc: Tinyc, digits: Path) -> None:
     report = json.loads(out)
     assert code == 0
     assert (report["board"], report["run"], report["check"]) == (None, None, None)
+    assert report["model"]["predicted_instructions"] is None
+    assert {layer["predicted_instructions"] for layer in report["layers"]} == {None}
+
+
+def test_analyze_predicts_instructions_for_a_board(tinyc: Tinyc, digits: Path) -> None:
+    _, out, _ = tinyc("analyze", digits, "--board", "stm32f746", "--json", "-")
+    report = json.loads(out)
+    total, layers = report["model"]["predicted_instructions"], report["layers"]
+    assert sum(layer["predicted_instructions"] for layer in layers) < total
+    assert f"{total:,}  predicted" in tinyc("analyze", digits, "--board", "stm32f746")[1]
     assert set(report["memory"]) >= KEYS["memory"]
     assert report["memory"]["arena_bytes"] > 0
 

@@ -151,7 +151,7 @@ RUNNING = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Real inputs, samples first: .npy, or .npz with an array per input and, to be scored, 'labels'.",
     ),
-    click.option("--profile", is_flag=True, help="Count the instructions of every layer."),
+    click.option("--profile", is_flag=True, help="Count the instructions of every layer, and of each kind."),
 )
 
 
@@ -340,7 +340,8 @@ def ops() -> int:
 @click.option("--board", "boards", multiple=True, help="Only this board; may be given again.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only what has NAME in its name; may be given again.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Processes at a time.")
-@click.option("--calibrate", is_flag=True, help="Also compare predicted with counted instructions.")
+@click.option("--calibrate", is_flag=True, help="Also compare predicted with counted instructions, kernel by kernel.")
+@click.option("--profile", is_flag=True, help="Also list every layer, with the kinds of its instructions.")
 @click.option("--update", is_flag=True, help="Write the counts into the record instead of holding them to it.")
 @click.option("--recorded", is_flag=True, help="Show the record; measure nothing.")
 @click.option(
@@ -364,12 +365,14 @@ def bench(recorded: bool, page: Path | None, json_file: Path | None, **chosen: A
         return 0
     if chosen["models"] is None:
         raise UsageError("bench needs --models, the folder of the models.")
-    update, calibrate = chosen.pop("update"), chosen.pop("calibrate")
+    update, calibrate, profile = (chosen.pop(name) for name in ("update", "calibrate", "profile"))
     found = benches.run_bench(peers, progress=lambda text: click.echo(text, err=True), **chosen)
     worse, better = benches.changes(record, found.results)
-    tables = [*benches.bench_tables(found.results, peers), *benches.change_tables(worse, better)]
-    if calibrate:
-        tables += benches.calibration_tables(found.layer_counts, found.results)
+    layers = found.layer_counts
+    tables = [*benches.bench_tables(found.results, peers), *benches.prediction_tables(layers, found.results)]
+    tables += benches.calibration_tables(layers) if calibrate else ()
+    tables += benches.profile_tables(layers) if profile else ()
+    tables += benches.change_tables(worse, better)
     _print(json_file, benches.to_document(found.results), tables)
     if update:
         record = record.updated(found.results)
@@ -378,7 +381,9 @@ def bench(recorded: bool, page: Path | None, json_file: Path | None, **chosen: A
             benches.write_page(page, record, peers)
     if not worse or update:
         return 0
-    _say(f"worse than recorded: {len(worse)}, the first {worse[0]}. Where that is meant, say --update.")
+    tools = ", ".join(f"{name} {version}" for name, version in record.tools.items())
+    made = "" if record.tools == found.results.tools else f" The record was made with other tools: {tools}."
+    _say(f"worse than recorded: {len(worse)}, the first {worse[0]}. Where that is meant, say --update.{made}")
     return OutputsDiffer.exit_code
 
 

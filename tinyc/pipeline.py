@@ -108,7 +108,8 @@ def deploy(
     progress("running")
     ports = [port.tensor for port in analysis.program.inputs]
     chosen = _samples(ports, options, inputs)
-    result = run(firmware, chosen, probe=True, profile=options.profile, progress=progress)
+    profile = options.profile
+    result = run(firmware, chosen, probe=True, profile=profile, classes=profile, progress=progress)
     progress("comparing")
     compared = check(
         original=analysis.model.graph,

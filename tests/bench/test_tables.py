@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from made import COUNTS, KWS, results
+from rich.console import RenderableType
 
-from tinyc.bench import bench_tables, calibration_tables, change_tables, read_peers
+from tinyc.bench import (
+    bench_tables,
+    calibration_tables,
+    change_tables,
+    prediction_tables,
+    profile_tables,
+    read_peers,
+)
 from tinyc.bench.goals import goals, ratio_32bit, ratio_64bit
 from tinyc.bench.results import LayerCount, Results
 from tinyc.report import plain_text
+from tinyc.run.classes import ClassCounts
 
 PEERS = read_peers()
 
@@ -76,20 +86,49 @@ def test_changes_are_listed_only_where_there_are_some() -> None:
     assert plain_text(only) == "Worse than recorded\n  kws: more\n\n"
 
 
+def counted(index: int, kernel: str, predicted: int, instructions: int) -> LayerCount:
+    kinds = ClassCounts(loads=instructions, stores=0, multiplies=instructions, branches=0, other=2 * instructions)
+    board = "mps2_an386"
+    return LayerCount(
+        model=KWS,
+        board=board,
+        index=index,
+        kernel=kernel,
+        macs=500,
+        predicted=predicted,
+        instructions=instructions,
+        classes=kinds,
+    )
+
+
+LAYER_COUNTS = (
+    counted(0, "stem", 1_000_000, 1_100_000),
+    counted(1, "dense", 1_000_000, 2_000_000),
+    counted(2, "softmax", 10, 500),
+)
+
+
+def words(tables: Sequence[RenderableType]) -> list[list[str]]:
+    return [row.split() for row in "".join(map(plain_text, tables)).splitlines()]
+
+
 def test_predictions_that_are_off_are_named() -> None:
-    layers = [
-        LayerCount(
-            model=KWS, board="mps2_an386", index=0, kernel="stem", macs=1, predicted=1_000_000, instructions=1_100_000
-        ),
-        LayerCount(
-            model=KWS, board="mps2_an386", index=1, kernel="dense", macs=1, predicted=1_000_000, instructions=2_000_000
-        ),
-        LayerCount(model=KWS, board="mps2_an386", index=2, kernel="softmax", macs=1, predicted=10, instructions=500),
-    ]
-    shown = "".join(plain_text(part) for part in calibration_tables(layers, results()))
+    found = results()
+    runs = {key: replace(run, predicted=2_000_010) for key, run in found.models[KWS].runs.items()}
+    models = {KWS: replace(found.models[KWS], runs=runs)}
+    tables = prediction_tables(LAYER_COUNTS, replace(found, models=models))
+    shown = "".join(map(plain_text, tables))
     assert f"{KWS} layer 1 dense: predicted 1,000,000, counted 2,000,000 (-50%)" in shown
     assert f"{KWS} layer 2" not in shown, "below one percent of the model"
-    words = [row.split() for row in shown.splitlines()]
-    assert ["stem", "1", "1,000,000", "1,100,000", "1.100"] in words
-    assert ["dense", "1", "1,000,000", "2,000,000", "2.000", "off"] in words
-    assert [KWS, "3", "2,000,010", "3,288,537", "1.644", "off"] in words
+    assert [KWS, "3", "2,000,010", "3,288,537", "1.644", "off"] in words(tables)
+
+
+def test_calibration_gives_each_kernel_its_factor() -> None:
+    rows = words(calibration_tables(LAYER_COUNTS))
+    assert ["stem", "1", "1,000,000", "1,100,000", "1.100"] in rows
+    assert ["dense", "1", "1,000,000", "2,000,000", "2.000", "off"] in rows
+
+
+def test_a_profile_lists_every_layer_with_the_kinds_of_its_instructions() -> None:
+    shares = ["25%", "0%", "25%", "0%", "50%"]
+    assert ["2", "softmax", "500", "500", "0.0%", "1.00", "10", *shares] in words(profile_tables(LAYER_COUNTS))

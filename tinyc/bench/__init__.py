@@ -9,7 +9,7 @@ from tinyc.bench.page import check_page, markdown, write_page
 from tinyc.bench.peers import Peers, read_peers
 from tinyc.bench.record import changes, read_record, write_record
 from tinyc.bench.results import Results, to_document
-from tinyc.bench.tables import bench_tables, calibration_tables, change_tables
+from tinyc.bench.tables import bench_tables, calibration_tables, change_tables, prediction_tables, profile_tables
 
 __all__ = [
     "Bench",
@@ -21,6 +21,8 @@ __all__ = [
     "changes",
     "check_page",
     "markdown",
+    "prediction_tables",
+    "profile_tables",
     "read_peers",
     "read_record",
     "run_bench",

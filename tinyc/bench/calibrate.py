@@ -44,7 +44,7 @@ def by_kernel(layers: Sequence[LayerCount]) -> tuple[Fit, ...]:
 
 
 def by_model(layers: Sequence[LayerCount], results: Results, *, board: str) -> tuple[Fit, ...]:
-    """Each model: the sum of its layers' predictions, and what one inference took on `board`, schedule included."""
+    """Each model: what was predicted of one inference and what it took on `board`, schedule included."""
     return tuple(_models(layers, results, board))
 
 
@@ -52,7 +52,7 @@ def _models(layers: Sequence[LayerCount], results: Results, board: str) -> Itera
     for name, model in sorted(results.models.items()):
         own, counts = [layer for layer in layers if layer.model == name], model.counts(board)
         if own and counts is not None:
-            predicted = sum(layer.predicted for layer in own)
+            predicted = model.runs[board].predicted
             yield Fit(name=name, layers=len(own), predicted=predicted, counted=counts.instructions)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tinyc.bench.layers import LAYERS, as_graph, instructions
 from tinyc.bench.results import EQUAL, IMPOSSIBLE, Counts, LayerCount, LayerResult, Outcome
 from tinyc.errors import TinycError, UsageError
+from tinyc.lower import predicted_layers, predicted_total
 from tinyc.pipeline import Options, deploy
 from tinyc.report import Report, to_json
 
@@ -128,6 +129,7 @@ def _outcome(report: Report) -> Outcome:
         counts=counts,
         macs=graph.macs(),
         model_weights_bytes=sum(tensor.bytes for tensor in graph.tensors.values() if tensor.is_constant),
+        predicted=predicted_total(report.analysis.program),
         layers=_layer_counts(report),
     )
 
@@ -136,8 +138,8 @@ def _layer_counts(report: Report) -> tuple[LayerCount, ...]:
     counted = report.result.layer_instructions
     if counted is None:
         return ()
-    program = report.analysis.program
-    steps = program.plan.steps
+    program, classes = report.analysis.program, report.result.classes
+    predicted = predicted_layers(program)
     return tuple(
         LayerCount(
             model=report.analysis.model.path.stem,
@@ -145,8 +147,9 @@ def _layer_counts(report: Report) -> tuple[LayerCount, ...]:
             index=layer.index,
             kernel=layer.kernel.name,
             macs=layer.macs,
-            predicted=layer.kernel.cost(steps[layer.index].op, steps[layer.index].operands),
+            predicted=predicted[layer.index],
             instructions=counted[layer.index],
+            classes=None if classes is None else classes.layers[layer.index],
         )
         for layer in program.layers
     )

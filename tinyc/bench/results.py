@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from tinyc.run.classes import ClassCounts
+
 EQUAL = "equal"
 IMPOSSIBLE = "not possible"
 """How the verdict begins where a model has no such setting: an input without rows, say."""
@@ -36,6 +38,7 @@ class LayerCount:
     macs: int
     predicted: int
     instructions: int
+    classes: ClassCounts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,8 @@ class Outcome:
     counts: Counts | None = None
     macs: int = 0
     model_weights_bytes: int = 0
+    predicted: int = 0
+    """Instructions, as `analyze` predicts them."""
     layers: tuple[LayerCount, ...] = ()
 
     @property

@@ -14,8 +14,10 @@ from tinyc.bench.goals import CORES, LAYERS, ROWS, SIZE, TITLES, WHOLE, Goal, go
 from tinyc.bench.peers import Peers
 from tinyc.bench.results import IMPOSSIBLE, LayerCount, ModelResult, Results
 from tinyc.report.tables import PLAIN_WIDTH
+from tinyc.run.classes import CLASSES
 
 NONE = "-"
+LEFT = ("", "core", "kernel")
 
 
 def bench_tables(results: Results, peers: Peers) -> tuple[RenderableType, ...]:
@@ -37,27 +39,54 @@ def change_tables(worse: Sequence[str], better: Sequence[str]) -> tuple[Renderab
     return (*_list("Worse than recorded", worse), *_list("Better than recorded", better))
 
 
-def calibration_tables(layers: Sequence[LayerCount], results: Results) -> tuple[RenderableType, ...]:
-    """For each board, predicted and counted by kernel and by model, and the single layers that are off."""
+def prediction_tables(layers: Sequence[LayerCount], results: Results) -> tuple[RenderableType, ...]:
+    """For each board, how far the predictions are from what was counted: every model, and the layers that are off."""
+    return tuple(part for board in boards(layers) for part in _predictions(_on(board, layers), results, board))
+
+
+def calibration_tables(layers: Sequence[LayerCount]) -> tuple[RenderableType, ...]:
+    """For each board, predicted and counted by kernel: the factor is what a cost function should be multiplied by."""
     return tuple(
         part
         for board in boards(layers)
-        for part in _calibration([layer for layer in layers if layer.board == board], results, board)
+        for part in _section(
+            f"Predicted instructions by kernel, {board}", _fits(by_kernel(_on(board, layers)), LAYER_TOLERANCE)
+        )
     )
 
 
-def _calibration(layers: Sequence[LayerCount], results: Results, board: str) -> Iterator[RenderableType]:
+def profile_tables(layers: Sequence[LayerCount]) -> tuple[RenderableType, ...]:
+    """For each model and board, every layer: its kernel, its instructions and, in per cent, what kinds they are of."""
+    models = dict.fromkeys((layer.model, layer.board) for layer in layers)
+    return tuple(part for model, board in models for part in _profile(_on(board, layers, model), f"{model}, {board}"))
+
+
+def _on(board: str, layers: Sequence[LayerCount], model: str | None = None) -> list[LayerCount]:
+    return [layer for layer in layers if layer.board == board and model in (None, layer.model)]
+
+
+def _predictions(layers: Sequence[LayerCount], results: Results, board: str) -> Iterator[RenderableType]:
     off = layers_off(layers)
     lines = [
         f"{layer.model} layer {layer.index} {layer.kernel}: predicted {layer.predicted:,}, counted {layer.instructions:,}"
         f" ({layer.predicted / layer.instructions - 1:+.0%})"
         for layer in off
     ]
-    yield from _section(f"Predicted instructions by kernel, {board}", _fits(by_kernel(layers), LAYER_TOLERANCE))
     models = by_model(layers, results, board=board)
     yield from _section(f"Predicted instructions by model, {board}", _fits(models, MODEL_TOLERANCE))
     title = f"Layers above {SHARE:.0%} of their model, off by more than {LAYER_TOLERANCE:.0%}, {board}: {len(off)}"
     yield from _list(title, lines, empty=True)
+
+
+def _profile(layers: Sequence[LayerCount], title: str) -> Iterator[RenderableType]:
+    total = sum(layer.instructions for layer in layers)
+    table = _table("layer", "kernel", "MACs", "instructions", "share", "i/MAC", "predicted", *CLASSES)
+    for layer in layers:
+        count, kinds = layer.instructions, layer.classes
+        shares = [NONE if kinds is None else f"{getattr(kinds, name) / max(kinds.total, 1):.0%}" for name in CLASSES]
+        cells = [_number(layer.macs or None), f"{count:,}", f"{count / max(total, 1):.1%}", _ratio(count, layer.macs)]
+        table.add_row(f"{layer.index}", layer.kernel, *cells, f"{layer.predicted:,}", *shares)
+    yield from _section(title, table)
 
 
 def _memory(results: Results, peers: Peers) -> Iterator[RenderableType]:
@@ -272,7 +301,7 @@ def _table(*columns: str) -> Table:
     """A table without lines: names to the left, figures to the right, and verdicts, which have no title, beside their figures."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for number, title in enumerate(columns):
-        table.add_column(title, justify="left" if number == 0 or title in ("", "core") else "right", no_wrap=True)
+        table.add_column(title, justify="left" if number == 0 or title in LEFT else "right", no_wrap=True)
     return table
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tinyc.board import Board
-from tinyc.lower import Program
+from tinyc.lower import Program, predicted_layers, predicted_total
 from tinyc.passes import overflowing
 from tinyc.plan.plan import layer_by_layer_bytes
 from tinyc.report.fit import by_bank
@@ -32,9 +32,10 @@ def to_json(subject: Analysis | Report, *, inputs: Inputs | None = None) -> Docu
     document["flash"] = _flash(subject)
     document["run"] = _run(subject)
     document["check"] = _check(subject.check)
-    counts = subject.result.layer_instructions
+    counts, classes = subject.result.layer_instructions, subject.result.classes
     for row in document["layers"]:
         row["instructions"] = None if counts is None else counts[row["index"]]
+        row["classes"] = None if classes is None else asdict(classes.layers[row["index"]])
     document["predictions"] = [asdict(prediction) for prediction in predictions(subject, inputs)]
     document["seconds"] = _seconds(subject.seconds)
     return document
@@ -49,6 +50,9 @@ def _analysis(analysis: Analysis) -> Document:
     program, model = analysis.program, analysis.model
     macs = sum(layer.macs for layer in program.layers)
     placement = program.plan.placement
+    board = analysis.board
+    emulated = board is not None and not board.is_host
+    predicted = predicted_layers(program) if emulated else None
     return {
         "model": {
             "file": model.path.name,
@@ -58,8 +62,9 @@ def _analysis(analysis: Analysis) -> Document:
             "macs": model.graph.macs(),
             "macs_executed": macs + program.plan.extra_macs,
             "accumulator_overflow": list(overflowing(model.graph)),
+            "predicted_instructions": predicted_total(program) if emulated else None,
         },
-        "board": None if analysis.board is None else _board(analysis.board),
+        "board": None if board is None else _board(board),
         "memory": {
             "arena_bytes": program.arena_bytes,
             "stack_bytes": None,
@@ -98,6 +103,8 @@ def _analysis(analysis: Analysis) -> Document:
                 "kernel": layer.kernel.name,
                 "macs": layer.macs,
                 "instructions": None,
+                "predicted_instructions": None if predicted is None else predicted[layer.index],
+                "classes": None,
                 "arena_live_bytes": layer.arena_live_bytes,
             }
             for layer in program.layers

@@ -16,7 +16,7 @@ from tinyc.build.tools import ARM_GCC, QEMU_ARM, tools
 from tinyc.checker import Verdict
 from tinyc.emit import SourceTree
 from tinyc.frontends.tflite_operators import IMPORTERS
-from tinyc.lower import Program
+from tinyc.lower import Program, predicted_layers, predicted_total
 from tinyc.ops import ALL
 from tinyc.passes import overflowing
 from tinyc.report.document import Document, to_json, weights_bytes
@@ -24,6 +24,7 @@ from tinyc.report.fit import arena_room, way_to_fit
 from tinyc.report.inputs import Inputs
 from tinyc.report.predictions import Prediction, predictions
 from tinyc.report.report import Analysis, Report
+from tinyc.run.classes import CLASSES
 
 PLAIN_WIDTH = 140
 SHOWN_PREDICTIONS = 20
@@ -51,7 +52,7 @@ def report_tables(report: Report, *, inputs: Inputs | None = None) -> tuple[Rend
         _facts("Memory", _memory(document, analysis.board)),
         *_flash_facts(document, analysis.board),
         _facts("Run", _run(report)),
-        *([] if counts is None else [_layers(analysis.program, counts, total)]),
+        *([] if counts is None else [_layers(analysis.program, counts, total), *_classes(report)]),
         *_predicted(predictions(report, inputs)),
         _facts("Check", _check(report)),
     )
@@ -66,6 +67,7 @@ def analysis_tables(analysis: Analysis) -> tuple[RenderableType, ...]:
         _facts(
             "Flash", [("weights", f"{weights_bytes(analysis):,}", "bytes; the code's size is known once it is built")]
         ),
+        *_work(analysis),
         *_pareto(document),
         _layers(analysis.program, None, 0),
         _peak(analysis.program),
@@ -293,20 +295,51 @@ def _check(report: Report) -> Iterable[Fact]:
     yield "tensor rows", f"{check.tensor_rows:,}", f"{rows}, of {check.tensors} tensors"
 
 
+def _work(analysis: Analysis) -> Iterable[RenderableType]:
+    """What one inference will take, by the catalogue's costs; nothing without a board, whose kernels they are of."""
+    if analysis.board is None or analysis.board.is_host:
+        return
+    total, macs = predicted_total(analysis.program), analysis.model.graph.macs()
+    note = f"predicted; {total / macs:.2f} per multiply-accumulate" if macs else "predicted"
+    yield _facts("One inference", [("instructions", f"{total:,}", note)])
+
+
+def _classes(report: Report) -> Iterable[RenderableType]:
+    """What kinds of instructions each layer executes, in per cent of its own; why that is not known where it is not."""
+    classes, layers = report.result.classes, report.analysis.program.layers
+    if classes is None:
+        if report.result.classes_note:
+            yield Group(Text(f"Kinds of instructions: not counted: {report.result.classes_note}"), Text(""))
+        return
+    table = _table("layer", "kernel", right=("instructions", *CLASSES))
+    rows = [(f"{layer.index}", layer.kernel.name, classes.layers[layer.index]) for layer in layers]
+    for index, kernel, counts in (*rows, ("", "the schedule", classes.schedule)):
+        shares = [f"{getattr(counts, name) / max(counts.total, 1):.0%}" for name in CLASSES]
+        table.add_row(index, kernel, f"{counts.total:,}", *shares)
+    yield Group(table, Text(""))
+
+
 def _layers(program: Program, counts: Sequence[int] | None, total: int) -> RenderableType:
-    """One line a layer: `live` bytes of arena while it runs; with counts, their share of `total` and how many per MAC."""
-    columns = ("MACs", *(() if counts is None else ("instructions", "share", "i/MAC")), "live")
-    table = _table("layer", "op", "output", "kernel", right=columns, after=("", "tensor"))
+    """One line a layer: `live` bytes of arena while it runs.
+
+    With counts, their share of `total` and how many per MAC; without, how many are predicted, and the live bytes as a bar.
+    """
+    columns = ("MACs", *(("predicted",) if counts is None else ("instructions", "share", "i/MAC")), "live")
+    table = _table(
+        "layer", "op", "output", "kernel", right=columns, after=("", "tensor") if counts is None else ("tensor",)
+    )
+    predicted = predicted_layers(program)
     for layer in program.layers:
         shape = "x".join(map(str, layer.tensor.shape))
         cells = [f"{layer.macs:,}" if layer.macs else "-"]
-        if counts is not None:
+        live, name = f"{layer.arena_live_bytes:,}", _short(layer.tensor.name)
+        if counts is None:
+            cells += [f"{predicted[layer.index]:,}", live, _bar(layer.arena_live_bytes, program.arena_bytes)]
+        else:
             count = counts[layer.index]
             per_mac = f"{count / layer.macs:.2f}" if layer.macs else "-"
-            cells += [f"{count:,}", f"{count / max(total, 1):.1%}", per_mac]
-        live, name = f"{layer.arena_live_bytes:,}", _short(layer.tensor.name)
-        bar = _bar(layer.arena_live_bytes, program.arena_bytes)
-        table.add_row(f"{layer.index}", layer.op, shape, layer.kernel.name, *cells, live, bar, name)
+            cells += [f"{count:,}", f"{count / max(total, 1):.1%}", per_mac, live]
+        table.add_row(f"{layer.index}", layer.op, shape, layer.kernel.name, *cells, name)
     return Group(table, Text(""))
 
 
