@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from driver import Case, build_and_run, has_tools, run_cases
 from layers import Layer, Layers
-from samples import sample
+from samples import sample, tensor
 
-from tinyc.ir import Operands
-from tinyc.kernels import conv2d_mve, depthwise_mve
+from tinyc.ir import DType, Op, Operands
+from tinyc.kernels import conv2d_mve, depthwise_mve, reductions_mve
 from tinyc.kernels.contract import Extent, Kernel, Strides, contiguous
 from tinyc.kernels.mve import Halves
-from tinyc.ops import Activation, Conv2D, DepthwiseConv2D, Padding
+from tinyc.ops import Activation, AverageOfSum, Conv2D, DepthwiseConv2D, MeanOfSum, Padding
 from tinyc.ops.window import output_size
 
 ACTIVATIONS = (Activation.NONE, Activation.RELU, Activation.RELU6)
@@ -209,3 +209,41 @@ def test_running_sums(target: str, tmp_path: Path) -> None:
     ]
     found = np.fromfile(tmp_path / "results.bin", np.int32)
     np.testing.assert_array_equal(found, np.concatenate(expected))
+
+
+FINISHES = tuple(kernel for kernel in reductions_mve.KERNELS if kernel.op in (AverageOfSum, MeanOfSum))
+
+
+@pytest.mark.parametrize("kernel", FINISHES, ids=lambda k: k.name)
+@pytest.mark.parametrize("target", ("host", "an547"))
+def test_means_of_sums(kernel: Kernel, target: str) -> None:
+    """Counts up to the greatest, sums up to the ends of what they can be, halves among them."""
+    if not has_tools(target):
+        pytest.skip(f"no tools for {target}")
+    random = np.random.default_rng(12)
+    cases: list[Case] = []
+    while len(cases) < 60:
+        count = int(random.choice([1, 2, 3, 4, 25, 49, 64, 4088, random.integers(1, 4089)]))
+        channels = int(random.choice([1, 3, 4, 5, 64, 67]))
+        op = _finish(kernel.op, count, (1, channels), ACTIVATIONS[len(cases) % 3])
+        x = tensor(random, "x", (1, 1, 1, channels))
+        operands = Operands(
+            inputs=(replace(x, dtype=DType.INT32),),
+            outputs=(tensor(random, "y", (1, channels), scale=x.scale * 2.0 ** random.uniform(-1, 3)),),
+        )
+        halves = random.integers(-127, 127, channels) * count + count // 2
+        spread = random.integers(-128 * count, 127 * count + 1, channels)
+        sums = np.where(random.random(channels) < 0.5, halves, spread)
+        sums[: channels // 3] = random.choice([-128 * count, 127 * count])
+        if kernel.accepts(op, operands):
+            values = (sums.astype(np.int32).reshape(1, 1, 1, channels),)
+            cases.append(Case(kernel=kernel, op=op, operands=operands, values=values, shared=len(cases) > 5))
+    for case, result in zip(cases, run_cases(cases, target=target), strict=True):
+        (expected,) = case.op.evaluate(case.operands, case.values)
+        np.testing.assert_array_equal(result.output, expected, err_msg=f"{case.op} {case.values}")
+
+
+def _finish(op: type[Op], count: int, shape: tuple[int, int], activation: Activation) -> AverageOfSum | MeanOfSum:
+    if op is MeanOfSum:
+        return MeanOfSum(count=count, shape=shape)
+    return AverageOfSum(count=count, shape=shape, activation=activation)

@@ -23,6 +23,7 @@ from tinyc.kernels import (
     movement,
     pool,
     quantize,
+    reductions_mve,
     running_sum,
     softmax,
 )
@@ -42,6 +43,7 @@ ALL: tuple[Kernel, ...] = (
     *movement.KERNELS,
     *pool.KERNELS,
     *quantize.KERNELS,
+    *reductions_mve.KERNELS,
     *running_sum.KERNELS,
     *softmax.KERNELS,
 )

@@ -15,8 +15,7 @@ import numpy as np
 from tinyc.ir import ALL_ROWS, Op, Operands
 from tinyc.ir.types import DType
 from tinyc.kernels.contract import Bound, CArray, Extent, Isa, Kernel, PaddingRows, Strides
-from tinyc.kernels.mve import STEP, Requantization, blocks, constants, requantization, threes_and_twos, ties_of
-from tinyc.kernels.requantize import Ties
+from tinyc.kernels.mve import STEP, Halves, Requantization, blocks, constants, requantization, threes_and_twos
 from tinyc.ops import Conv2D, FullyConnected, activation_range
 from tinyc.ops.arithmetic import Integers
 
@@ -172,11 +171,13 @@ def _scratch_window(op: Op, operands: Operands, *, lean: bool) -> int:
 
 # Costs
 
+FINISHED = {Halves.RELU: 30, Halves.TIES: 38, Halves.ANY: 50}
+"""Requantizing sixteen channels."""
 RESIDENT = 3
 """Steps of a pixel that stay in registers."""
 
 
-def _pair_cost(channels: int, depth: int, ties: Ties, *, tail: bool) -> int:
+def _pair_cost(channels: int, depth: int, halves: Halves, *, tail: bool) -> int:
     threes, twos = threes_and_twos(channels)
     steps = _steps(depth)
     if steps <= RESIDENT:
@@ -186,27 +187,24 @@ def _pair_cost(channels: int, depth: int, ties: Ties, *, tail: bool) -> int:
     else:
         three, two = 9 + 11 * steps + (steps + 3) // 4, 9 + 9 * steps
     finished = _steps(2 * channels) if _joins(channels) else 2 * _steps(channels)
-    return threes * three + twos * two + finished * _finish_cost(ties) + 50
+    return threes * three + twos * two + finished * FINISHED[halves] + 50
 
 
-def _single_cost(channels: int, depth: int, ties: Ties, *, tail: bool) -> int:
+def _single_cost(channels: int, depth: int, halves: Halves, *, tail: bool) -> int:
     threes, twos = threes_and_twos(channels)
     steps = _steps(depth)
     three = 6 + 8 * steps if tail else 7 + 7 * steps + (steps + 3) // 4
-    return threes * three + twos * (7 + 6 * steps) + _steps(channels) * _finish_cost(ties) + 60
-
-
-def _finish_cost(ties: Ties) -> int:
-    return 38 if ties is Ties.CORRECTED else 30
+    return threes * three + twos * (7 + 6 * steps) + _steps(channels) * FINISHED[halves] + 60
 
 
 def _row_cost(op: Op, operands: Operands, pixels: int, *, tail: bool, lean: bool) -> int:
     assert isinstance(op, (Conv2D, FullyConnected))
-    ties = ties_of(op.activation, operands)
+    by = _requantization(op, operands)
+    assert by is not None
     channels, depth = _matrix(operands).shape
     slices = -(-channels // SLICE) if lean else 1
-    pairs = pixels // 2 * (_pair_cost(channels, depth, ties, tail=tail) + (slices - 1) * 55)
-    return pairs + pixels % 2 * _single_cost(channels, depth, ties, tail=tail) + (slices - 1) * 100 + 120
+    pairs = pixels // 2 * (_pair_cost(channels, depth, by.halves, tail=tail) + (slices - 1) * 55)
+    return pairs + pixels % 2 * _single_cost(channels, depth, by.halves, tail=tail) + (slices - 1) * 100 + 120
 
 
 def _cost_rows(op: Op, operands: Operands, *, lean: bool) -> int:

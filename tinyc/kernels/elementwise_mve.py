@@ -1,19 +1,17 @@
-"""ADD, SUB, MUL, tables, max pools and running sums on Helium."""
+"""ADD, SUB, MUL and tables on Helium."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from tinyc.ir import Op, Operands
-from tinyc.ir.types import DType
-from tinyc.kernels import lut, pool, running_sum
+from tinyc.kernels import lut
 from tinyc.kernels.affine import affine
 from tinyc.kernels.contract import Bound, Extent, Isa, Kernel, Strides
 from tinyc.kernels.elementwise import accepts_long_row, accepts_row, steps
-from tinyc.kernels.mve import MOST_SHIFT, STEP, ties_of
+from tinyc.kernels.mve import MOST_SHIFT, STEP, on_helium, ties_of
 from tinyc.kernels.requantize import Ties
-from tinyc.ops import Add, MaxPool2D, Mul, RunningSum, Sub, activation_range
+from tinyc.ops import Add, Mul, Sub, activation_range
 from tinyc.ops.scaling import product_multiplier
 
 LANES = 4
@@ -76,50 +74,12 @@ def _cost_table(op: Op, operands: Operands) -> int:
     return rows * (20 + 4 * -(-columns * channels // STEP))
 
 
-def _accepts_max(op: Op, operands: Operands) -> bool:
-    return operands.input(0).dtype is operands.output.dtype is DType.INT8
-
-
-def _cost_max(op: Op, operands: Operands) -> int:
-    assert isinstance(op, MaxPool2D)
-    rows, columns, channels = operands.output.hwc
-    vector = 8 + op.size[0] * (6 + 5 * op.size[1])
-    return rows * (50 + columns * (45 + -(-channels // STEP) * vector))
-
-
-def _accepts_running(op: Op, operands: Operands) -> bool:
-    """Whole groups of eight channels, and rows whose sums int16 holds."""
-    _, columns, channels = operands.input(0).hwc
-    return operands.input(0).dtype is DType.INT8 and channels % 8 == 0 and columns <= 255
-
-
-def _cost_running(op: Op, operands: Operands) -> int:
-    rows, columns, channels = operands.input(0).hwc
-    return rows * (30 + channels // 8 * (4 * columns + 15))
-
-
-def _of_isa(kernel: Kernel) -> Kernel:
-    """A scalar row's binding under another name and header."""
-    name = kernel.name.replace("__scalar", "__mve")
-    return replace(kernel, name=name, isa=Isa.MVE, header=kernel.header.replace("scalar/", "mve/"))
-
-
 def _long(accepts: Callable[[Op, Operands], bool]) -> Callable[[Op, Operands], bool]:
     """`accepts`, of tensors that may be taken as one row."""
     return lambda op, operands: accepts_long_row(op, operands) and accepts(op, operands)
 
 
-_TABLES = tuple(replace(_of_isa(kernel), cost=_cost_table) for kernel in lut.KERNELS)
-_MAX_POOLS = tuple(
-    replace(_of_isa(kernel), header="mve/pool_s8.h", accepts=_accepts_max, cost=_cost_max, stack=100)
-    for kernel in pool.KERNELS
-    if kernel.name == "max_pool2d_s8__scalar"
-)
-_RUNNING_SUMS = tuple(
-    replace(_of_isa(kernel), accepts=_accepts_running, cost=_cost_running)
-    for kernel in running_sum.KERNELS
-    if kernel.op is RunningSum and kernel.isa is Isa.SCALAR
-)
+_TABLES = tuple(on_helium(kernel, cost=_cost_table) for kernel in lut.KERNELS)
 
 KERNELS: tuple[Kernel, ...] = (
     *(
@@ -144,6 +104,4 @@ KERNELS: tuple[Kernel, ...] = (
         )
     ),
     *_TABLES,
-    *_MAX_POOLS,
-    *_RUNNING_SUMS,
 )

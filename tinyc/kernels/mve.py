@@ -6,14 +6,15 @@ for all other channels, unless a shift to the left might overflow; one that migh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 
 from tinyc.ir import Op, Operands
-from tinyc.kernels.contract import CArray
+from tinyc.kernels.contract import CArray, Isa, Kernel
 from tinyc.kernels.requantize import Ties, accumulator_range, bias_values, multipliers
 from tinyc.ops.arithmetic import Integers, multiply_by_quantized_multiplier, wrap_int32
 from tinyc.ops.attributes import Activation, activation_range
@@ -123,3 +124,23 @@ def blocks(by: Requantization, weights: Integers) -> CArray:
         by_step = steps[chosen].reshape(size, -1, STEP).transpose(1, 0, 2)
         parts += [biases[chosen], np.ascontiguousarray(by_step).reshape(-1).view("<i4")]
     return CArray(c_type="int32_t", data=np.concatenate(parts).astype(np.int32))
+
+
+def on_helium(
+    kernel: Kernel,
+    *,
+    cost: Callable[[Op, Operands], int],
+    accepts: Callable[[Op, Operands], bool] | None = None,
+    header: str | None = None,
+    stack: int = 0,
+) -> Kernel:
+    """A scalar row's binding under a Helium name and header."""
+    return replace(
+        kernel,
+        name=kernel.name.replace("__scalar", "__mve"),
+        isa=Isa.MVE,
+        header=header or kernel.header.replace("scalar/", "mve/"),
+        accepts=accepts or kernel.accepts,
+        cost=cost,
+        stack=stack,
+    )
