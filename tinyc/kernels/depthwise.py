@@ -74,7 +74,7 @@ def _accepts_dsp(op: Op, operands: Operands) -> bool:
 
 def _accepts_any_dsp(op: Op, operands: Operands) -> bool:
     """What no kernel that keeps one copy of its code takes."""
-    return _accepts_dsp(op, operands) and not any(_is_3x3(op, operands, stride) for stride in STRIDES_3X3)
+    return _accepts_dsp(op, operands) and not (_has_own(op, operands) or _is_window(op, operands))
 
 
 def _fast(op: DepthwiseConv2D, operands: Operands) -> FastRequantization | None:
@@ -188,6 +188,10 @@ def _is_3x3(op: Op, operands: Operands, stride: int) -> bool:
     return operands.input(1).shape[1:3] == (3, 3) and op.dilation[1] == 1 and op.stride[1] == stride
 
 
+def _has_own(op: Op, operands: Operands) -> bool:
+    return any(_is_3x3(op, operands, stride) for stride in STRIDES_3X3)
+
+
 def _accepts_3x3(op: Op, operands: Operands, stride: int, ties: Ties) -> bool:
     assert isinstance(op, DepthwiseConv2D)
     if not _is_3x3(op, operands, stride) or not _accepts_dsp(op, operands):
@@ -196,10 +200,15 @@ def _accepts_3x3(op: Op, operands: Operands, stride: int, ties: Ties) -> bool:
     return found is not None and found.ties is ties
 
 
-def _largest_part(operands: Operands, part: int) -> int:
-    """Of a row that is cut as evenly as it can be."""
+def _cuts(operands: Operands, part: int) -> list[int]:
+    """A row of output pixels, cut as evenly as it can be; the largest last."""
     columns = operands.output.hwc[1]
-    return -(-columns // -(-columns // part))
+    parts = -(-columns // part)
+    return [(columns + index) // parts for index in range(parts)]
+
+
+def _largest_part(operands: Operands, part: int) -> int:
+    return _cuts(operands, part)[-1]
 
 
 def _scratch_3x3(op: Op, operands: Operands, part: int) -> int:
@@ -245,7 +254,7 @@ def _stream_3x3(operands: Operands, requantization: Integers) -> Array:
 def _cost_3x3(op: Op, operands: Operands, part: int, ties: Ties) -> int:
     assert isinstance(op, DepthwiseConv2D)
     rows, columns, channels = operands.output.hwc
-    parts = -(-columns // part)
+    parts = len(_cuts(operands, part))
     staged = min((columns - parts) * op.stride[1] + 3 * parts, operands.input(0).hwc[1] + 2 * (parts - 1))
     output = (50 if op.stride[1] == 1 else 54) + 8 * (ties is Ties.CORRECTED)
     group = columns * output + 16 * staged + 112 * parts
@@ -269,7 +278,124 @@ def _row_3x3(stride: int, part: int, ties: Ties) -> Kernel:
     )
 
 
+# --- other windows of up to seven rows, one copy of the code -------------------------------------------------------------
+
+MOST_ROWS = 7
+MOST_WORDS = 28
+PARTS_WINDOW = (10, 4, 2)
+
+
+def _column_words(rows: int) -> int:
+    """A word for each pair of window rows, and one for the last."""
+    return rows // 2 + 1
+
+
+def _window_words(operands: Operands) -> int:
+    """The words of a window, in groups of four."""
+    _, rows, columns, _ = operands.input(1).shape
+    return -(-columns * _column_words(rows) // 4) * 4
+
+
+def _is_window(op: Op, operands: Operands) -> bool:
+    assert isinstance(op, DepthwiseConv2D)
+    rows = operands.input(1).shape[1]
+    return rows <= MOST_ROWS and _window_words(operands) <= MOST_WORDS and op.dilation[1] == 1
+
+
+def _accepts_window(op: Op, operands: Operands, ties: Ties) -> bool:
+    if not _is_window(op, operands) or _has_own(op, operands) or not _accepts_dsp(op, operands):
+        return False
+    assert isinstance(op, DepthwiseConv2D)
+    found = _fast(op, operands)
+    return found is not None and found.ties is ties
+
+
+def _plane_bytes(op: Op, operands: Operands, part: int) -> int:
+    """The staged columns of one channel, for an even number of output pixels, and what padded weights read further."""
+    assert isinstance(op, DepthwiseConv2D)
+    words, outputs = _column_words(operands.input(1).shape[1]), -(-_largest_part(operands, part) // 2) * 2
+    return 4 * ((outputs - 1) * op.stride[1] * words + _window_words(operands))
+
+
+def _bind_window(op: Op, operands: Operands, strides: Strides, part: int) -> Bound:
+    assert isinstance(op, DepthwiseConv2D)
+    x = operands.input(0)
+    _, rows, columns, _ = operands.input(1).shape
+    requantization = _fast(op, operands)
+    assert requantization is not None
+    least, most = activation_range(op.activation, operands.output)
+    return Bound(
+        fields={
+            "stream": CArray(c_type="int32_t", data=_stream_window(operands, requantization.rows)),
+            "channels": x.hwc[2],
+            "window_rows": rows,
+            "window_columns": columns,
+            "words": _window_words(operands),
+            "row_dilation": op.dilation[0],
+            "stride": op.stride[1],
+            "pad_left": op.padding.left,
+            "in_columns": x.hwc[1],
+            "in_stride": strides.inputs[0],
+            "out_stride": strides.output,
+            "in_zero_point": x.zero_point,
+            "part": _largest_part(operands, part),
+            "plane_bytes": _plane_bytes(op, operands, part),
+            "least": least,
+            "most": most,
+        }
+    )
+
+
+def _stream_window(operands: Operands, requantization: Integers) -> Array:
+    """Per channel the doubled bias, the words of a window, and what requantizes; depthwise_window_s8.h explains them."""
+    taps = 2 * operands.input(1).values.astype(np.int64)[0]
+    rows, columns, channels = taps.shape
+    words = _column_words(rows)
+    lanes = np.zeros((2 * words, columns, channels), np.int64)
+    lanes[:rows] = taps
+    grouped = lanes[:, :, _grouped(channels)]
+    grouped[-2:, :, 2::GROUP], grouped[-2:, :, 3::GROUP] = grouped[:-3:-1, :, 2::GROUP], grouped[:-3:-1, :, 3::GROUP]
+    pairs = (grouped[0::2] & 0xFFFF) | (grouped[1::2] << 16)
+    window = pairs.transpose(2, 1, 0).reshape(-1, words * columns)
+    padded = np.pad(window, ((0, 0), (0, _window_words(operands) - words * columns)))
+    by = requantization[_grouped(channels)]
+    return wrap_int32(np.concatenate([by[:, :1], padded, by[:, 1:]], axis=1).ravel()).astype(np.int32)
+
+
+def _cost_window(op: Op, operands: Operands, part: int, ties: Ties) -> int:
+    assert isinstance(op, DepthwiseConv2D)
+    rows, columns, channels = operands.output.hwc
+    _, window_rows, window_columns, _ = operands.input(1).shape
+    cuts = _cuts(operands, part)
+    parts = len(cuts)
+    image = operands.input(0).hwc[1]
+    staged = min((columns - parts) * op.stride[1] + window_columns * parts, image + (window_columns - 1) * (parts - 1))
+    two = 11 * _window_words(operands) // 4 + 25 + 2 * (ties is Ties.CORRECTED)
+    twos = sum(-(-cut // 2) for cut in cuts)
+    group = 4 * twos * two + staged * (11 + 15 * (window_rows // 2)) + parts * 120
+    outside = 16 * _column_words(window_rows) * (window_columns - 1)
+    return rows * (-(-channels // GROUP) * group + parts * 150 + outside + 60)
+
+
+def _row_window(part: int, ties: Ties) -> Kernel:
+    name = "depthwise_window_s8__dsp"
+    return Kernel(
+        name=name if ties is Ties.CORRECTED else f"{name}_relu",
+        isa=Isa.DSP,
+        op=DepthwiseConv2D,
+        header="dsp/depthwise_window_s8.h",
+        struct="tinyc_depthwise_window_s8_dsp",
+        accepts=lambda op, operands: _accepts_window(op, operands, ties),
+        bind=lambda op, operands, strides: _bind_window(op, operands, strides, part),
+        cost=lambda op, operands: _cost_window(op, operands, part, ties),
+        padding_rows=PaddingRows.ZERO_POINT,
+        scratch=lambda op, operands: GROUP * _plane_bytes(op, operands, part),
+        stack=320,
+    )
+
+
 KERNELS: tuple[Kernel, ...] = (
+    *(_row_window(part, ties) for part in PARTS_WINDOW for ties in Ties),
     *(_row_3x3(stride, part, ties) for part in PARTS for stride in STRIDES_3X3 for ties in Ties),
     Kernel(
         name="depthwise_conv2d_s8__dsp",

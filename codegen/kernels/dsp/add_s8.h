@@ -38,7 +38,7 @@ TINYC_INLINE int32_t tinyc_smlawt(int32_t a, uint32_t x, int32_t sum)
     return result;
 }
 
-/* value >> shift, clamped to [-128, 127]: one instruction for the usual shifts when they are known. */
+/* value >> shift, clamped to [-128, 127]: one instruction for the usual shifts where they are known. */
 TINYC_INLINE int32_t tinyc_ssat8_asr(int32_t value, int32_t shift)
 {
     int32_t result;
@@ -69,16 +69,11 @@ TINYC_INLINE int32_t tinyc_ssat8_asr(int32_t value, int32_t shift) { return tiny
 
 #endif
 
-TINYC_INLINE int8_t add_s8_store(int32_t sum, const tinyc_add_s8_dsp *p)
-{
-    const int32_t value = tinyc_ssat8_asr(sum, p->shift);
-    return (int8_t)(p->least > -128 || p->most < 127 ? tinyc_clamp(value, p->least, p->most) : value);
-}
-
 /* `count` elements that lie side by side. */
-TINYC_INLINE void add_s8_run(int8_t *out, const int8_t *a, const int8_t *b, int32_t count, const tinyc_add_s8_dsp *p)
+TINYC_INLINE void tinyc_add_run(int8_t *out, const int8_t *a, const int8_t *b, int32_t count, const tinyc_add_s8_dsp *p, int32_t shift)
 {
     const uint32_t high = 0xff00ff00u;
+    const int32_t f0 = p->factor_0, f1 = p->factor_1, offset = p->offset;
     for (; count >= 4; count -= 4) {
         const uint32_t left = tinyc_load32(a);
         const uint32_t right = tinyc_load32(b);
@@ -88,33 +83,63 @@ TINYC_INLINE void add_s8_run(int8_t *out, const int8_t *a, const int8_t *b, int3
         const uint32_t right_odd = right & high;
         a += 4;
         b += 4;
-        out[0] = add_s8_store(tinyc_smlawb(p->factor_1, right_even, tinyc_smlawb(p->factor_0, left_even, p->offset)), p);
-        out[1] = add_s8_store(tinyc_smlawb(p->factor_1, right_odd, tinyc_smlawb(p->factor_0, left_odd, p->offset)), p);
-        out[2] = add_s8_store(tinyc_smlawt(p->factor_1, right_even, tinyc_smlawt(p->factor_0, left_even, p->offset)), p);
-        out[3] = add_s8_store(tinyc_smlawt(p->factor_1, right_odd, tinyc_smlawt(p->factor_0, left_odd, p->offset)), p);
+        out[0] = (int8_t)tinyc_ssat8_asr(tinyc_smlawb(f1, right_even, tinyc_smlawb(f0, left_even, offset)), shift);
+        out[1] = (int8_t)tinyc_ssat8_asr(tinyc_smlawb(f1, right_odd, tinyc_smlawb(f0, left_odd, offset)), shift);
+        out[2] = (int8_t)tinyc_ssat8_asr(tinyc_smlawt(f1, right_even, tinyc_smlawt(f0, left_even, offset)), shift);
+        out[3] = (int8_t)tinyc_ssat8_asr(tinyc_smlawt(f1, right_odd, tinyc_smlawt(f0, left_odd, offset)), shift);
         out += 4;
     }
     for (; count > 0; --count) {
         const uint32_t left = (uint32_t)*a++ << 8;
         const uint32_t right = (uint32_t)*b++ << 8;
-        *out++ = add_s8_store(tinyc_smlawb(p->factor_1, right, tinyc_smlawb(p->factor_0, left, p->offset)), p);
+        *out++ = (int8_t)tinyc_ssat8_asr(tinyc_smlawb(f1, right, tinyc_smlawb(f0, left, offset)), shift);
     }
+}
+
+TINYC_INLINE void tinyc_add_row(int8_t *out, const void *const *in, int32_t columns, const tinyc_add_s8_dsp *p, int32_t shift)
+{
+    const int8_t *a = (const int8_t *)in[0];
+    const int8_t *b = (const int8_t *)in[1];
+    int32_t count = p->channels;
+    if (p->column_step_0 == count && p->column_step_1 == count && p->out_stride == count) {
+        count *= columns;
+        columns = columns > 0 ? 1 : 0;
+    }
+    for (; columns > 0; --columns) {
+        tinyc_add_run(out, a, b, count, p, shift);
+        if (p->least > -128 || p->most < 127) {
+            tinyc_clamp_bytes(out, count, p->least, p->most);
+        }
+        a += p->column_step_0;
+        b += p->column_step_1;
+        out += p->out_stride;
+    }
+}
+
+/* One copy of the code for all layers of one shift. */
+TINYC_SHARED void tinyc_add_row_22(int8_t *out, const void *const *in, int32_t columns, const tinyc_add_s8_dsp *p)
+{
+    tinyc_add_row(out, in, columns, p, 22);
+}
+
+TINYC_SHARED void tinyc_add_row_21(int8_t *out, const void *const *in, int32_t columns, const tinyc_add_s8_dsp *p)
+{
+    tinyc_add_row(out, in, columns, p, 21);
+}
+
+TINYC_SHARED void tinyc_add_row_any(int8_t *out, const void *const *in, int32_t columns, const tinyc_add_s8_dsp *p)
+{
+    tinyc_add_row(out, in, columns, p, p->shift);
 }
 
 TINYC_INLINE void add_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_add_s8_dsp *p)
 {
-    const int8_t *a = (const int8_t *)in[0];
-    const int8_t *b = (const int8_t *)in[1];
-    int8_t *target = (int8_t *)out;
-    if (p->column_step_0 == p->channels && p->column_step_1 == p->channels && p->out_stride == p->channels) {
-        add_s8_run(target, a, b, (x1 - x0) * p->channels, p);
-        return;
-    }
-    for (int32_t x = x0; x < x1; ++x) {
-        add_s8_run(target, a, b, p->channels, p);
-        a += p->column_step_0;
-        b += p->column_step_1;
-        target += p->out_stride;
+    if (p->shift == 22) {
+        tinyc_add_row_22((int8_t *)out, in, x1 - x0, p);
+    } else if (p->shift == 21) {
+        tinyc_add_row_21((int8_t *)out, in, x1 - x0, p);
+    } else {
+        tinyc_add_row_any((int8_t *)out, in, x1 - x0, p);
     }
 }
 
