@@ -67,6 +67,61 @@ def shift_buffer(program: Program, drawn: random.Random) -> Program:
     return replace(_loops(program, moved), **ports)
 
 
+def move_to_another_bank(program: Program, drawn: random.Random) -> Program | None:
+    """A layer writes where its output would be, but in another bank."""
+    return _elsewhere(program, drawn, lambda loop, other: replace(loop, arena=other))
+
+
+def read_from_another_bank(program: Program, drawn: random.Random) -> Program | None:
+    """A layer reads where its input would be, but in another bank."""
+
+    def changed(loop: Loop, other: str) -> Loop:
+        at = drawn.randrange(len(loop.sources))
+        sources = [replace(s, arena=other) if n == at and s.symbol is None else s for n, s in enumerate(loop.sources)]
+        return replace(loop, sources=tuple(sources))
+
+    return _elsewhere(program, drawn, changed)
+
+
+def scratch_in_another_bank(program: Program, drawn: random.Random) -> Program | None:
+    """Scratch is where it would be, but in another bank."""
+    with_scratch = [loop.layer.index for loop in program.loops if loop.layer.scratch_bytes]
+    if not with_scratch:
+        return None
+    return _elsewhere(program, drawn, lambda loop, other: replace(loop, scratch_arena=other), among=with_scratch)
+
+
+def buffer_in_another_bank(program: Program, drawn: random.Random) -> Program | None:
+    """Everybody agrees that a buffer is in another bank, at the same offset or beyond its end."""
+    if len(program.arenas) == 1:
+        return None
+    root, arena = drawn.choice(_roots(program)), drawn.choice(program.arenas)
+    offsets = program.plan.placement.offsets
+    by = drawn.choice((0, arena.bytes - offsets[root], -4 - offsets[root]))
+    steps = program.plan.steps
+
+    def moved(loop: Loop) -> Loop:
+        step = steps[loop.layer.index]
+        views = [*step.inputs, *([step.output] if step.op.kept_rows is not None else [])]
+        sources = tuple(
+            replace(source, offset=source.offset + by, arena=arena.name)
+            if view is not None and view.root == root
+            else source
+            for source, view in zip(loop.sources, views, strict=True)
+        )
+        here = step.output.root == root
+        place = {"offset": loop.offset + by, "arena": arena.name} if here else {}
+        return replace(loop, sources=sources, **place)
+
+    def port(each: Any) -> Any:
+        view = program.plan.views.get(each.name)
+        here = each.offset is not None and view is not None and view.root == root
+        return replace(each, offset=max(each.offset + by, 0), arena=arena.name) if here else each
+
+    ports = {"inputs": tuple(map(port, program.inputs)), "outputs": tuple(map(port, program.outputs))}
+    return replace(_loops(program, moved), **ports)
+
+
 def shift_port(program: Program, drawn: random.Random) -> Program | None:
     """The model's input or output is said to be beside its place."""
     way = drawn.choice(("inputs", "outputs"))
@@ -83,7 +138,7 @@ def shift_scratch(program: Program, drawn: random.Random) -> Program | None:
     with_scratch = [loop.layer.index for loop in program.loops if loop.scratch_offset is not None]
     if not with_scratch:
         return None
-    room = max(program.arena_bytes - 64, 4)
+    room = max(min(arena.bytes for arena in program.arenas) - 64, 4)
     return _loop(
         program, drawn, lambda loop: replace(loop, scratch_offset=4 * drawn.randrange(room // 4)), among=with_scratch
     )
@@ -93,7 +148,8 @@ def shift_state(program: Program, drawn: random.Random) -> Program | None:
     """The counters of a region that waits for rows are somewhere else."""
     if program.pushed is None:
         return None
-    room = program.arena_bytes - 4 * len(program.pushed.loops)
+    (arena,) = (each for each in program.arenas if each.name == program.pushed.state_arena)
+    room = arena.bytes - 4 * len(program.pushed.loops)
     return _region(program, program.pushed, lambda region: replace(region, state_offset=4 * drawn.randrange(room // 4)))
 
 
@@ -253,6 +309,10 @@ CHANGES: tuple[Change, ...] = (
     shift_output,
     shift_input,
     shift_buffer,
+    move_to_another_bank,
+    read_from_another_bank,
+    scratch_in_another_bank,
+    buffer_in_another_bank,
     shift_port,
     shift_scratch,
     shift_state,
@@ -303,6 +363,20 @@ def _loop(
     """One loop changed."""
     chosen = drawn.choice(range(len(program.loops)) if among is None else among)
     return _loops(program, lambda loop: change(loop) if loop.layer.index == chosen else loop)
+
+
+def _elsewhere(
+    program: Program,
+    drawn: random.Random,
+    change: Callable[[Loop, str], Loop],
+    *,
+    among: Sequence[int] | None = None,
+) -> Program | None:
+    """One loop changed towards another of the arenas, where there are several."""
+    if len(program.arenas) == 1:
+        return None
+    other = drawn.choice(program.arenas).name
+    return _loop(program, drawn, lambda loop: change(loop, other), among=among)
 
 
 def _source(

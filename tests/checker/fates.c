@@ -52,19 +52,26 @@ static void fill(uint8_t *from, const uint8_t *to, uint32_t seed)
 static void run(const entry *each, unsigned samples, const uint8_t *inputs, uint8_t *answer, int64_t limit)
 {
     const struct itimerval timer = {.it_value = {.tv_sec = limit / 1000000, .tv_usec = limit % 1000000}};
-    uint8_t *below, *noise, *arena = make_arena(each->arena_bytes, &below);
-    const size_t room = (size_t)(arena - below);
+    uint8_t *below[MOST_ARENAS], *noise[MOST_ARENAS], *arenas[MOST_ARENAS] = {NULL};
+    for (uint32_t k = 0; k < each->arenas; ++k) {
+        arenas[k] = make_arena(each->arena_bytes[k], &below[k]);
+        const size_t room = (size_t)(arenas[k] - below[k]);
+        noise[k] = malloc(room);
+        fill(noise[k], noise[k] + room, 7 + k);
+        memcpy(below[k], noise[k], room);
+    }
     setitimer(ITIMER_PROF, &timer, NULL);
-    noise = malloc(room);
-    fill(noise, noise + room, 7);
-    memcpy(below, noise, room);
     for (unsigned sample = 0; sample < samples; ++sample) {
         sums = (uint64_t *)(void *)(answer + 8) + sample * layer_count;
-        fill(arena, arena + each->arena_bytes, 99 + sample);
-        each->run(arena, inputs + (size_t)sample * input_bytes, answer + 8 + (size_t)samples * layer_count * 8 + (size_t)sample * output_bytes);
+        for (uint32_t k = 0; k < each->arenas; ++k) {
+            fill(arenas[k], arenas[k] + each->arena_bytes[k], 99 + sample + 1000 * k);
+        }
+        each->run(arenas, inputs + (size_t)sample * input_bytes, answer + 8 + (size_t)samples * layer_count * 8 + (size_t)sample * output_bytes);
     }
-    if (memcmp(below, noise, room) != 0) {
-        abort();
+    for (uint32_t k = 0; k < each->arenas; ++k) {
+        if (memcmp(below[k], noise[k], (size_t)(arenas[k] - below[k])) != 0) {
+            abort();
+        }
     }
     answer[0] = 0;
     _exit(0);

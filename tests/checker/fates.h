@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_ARENAS = 4 };
+
 typedef struct {
-    void (*run)(uint8_t *arena, const uint8_t *input, uint8_t *output);
-    uint32_t arena_bytes;
+    void (*run)(uint8_t *const *arenas, const uint8_t *input, uint8_t *output);
+    uint32_t arenas;
+    uint32_t arena_bytes[MOST_ARENAS];
 } entry;
 
 /* A layer has written pixels. */

@@ -61,7 +61,8 @@ def _build(program: Program, corrupted: Sequence[Program], folder: Path) -> Path
     lines = [f'#include "{program.prefix}.h"', f'#include "{program.prefix}_internal.h"', *_hooks(program)]
     for number, each in enumerate((program, *corrupted)):
         lines += [_schedule(each, files if number == 0 else emit(each).files, number), *_entry(each, number)]
-    entries = ", ".join(f"{{run_{n}, {p.arena_bytes}}}" for n, p in enumerate((program, *corrupted)))
+    sizes = [", ".join(str(arena.bytes) for arena in each.arenas) for each in (program, *corrupted)]
+    entries = ", ".join(f"{{run_{n}, {len(program.arenas)}, {{{size}}}}}" for n, size in enumerate(sizes))
     lines += [
         f"const entry entries[] = {{{entries}}};",
         f"const unsigned entry_count = {len(corrupted) + 1}, layer_count = {len(program.layers)};",
@@ -100,8 +101,9 @@ def _schedule(program: Program, files: Mapping[str, str], number: int) -> str:
 
 def _entry(program: Program, number: int) -> list[str]:
     prefix = program.prefix
-    lines = [f"static void run_{number}(uint8_t *arena, const uint8_t *input, uint8_t *output)", "{"]
-    lines += [f"    {prefix}_t model = {{.arena = arena}};"]
+    lines = [f"static void run_{number}(uint8_t *const *arenas, const uint8_t *input, uint8_t *output)", "{"]
+    fields = ", ".join(f".{arena.name} = arenas[{k}]" for k, arena in enumerate(program.arenas))
+    lines += [f"    {prefix}_t model = {{{fields}}};"]
     if program.pushed is None:
         at = 0
         for index, port in enumerate(program.inputs):

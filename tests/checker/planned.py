@@ -22,7 +22,7 @@ from tinyc.ops import (
 )
 from tinyc.passes import rewrite
 from tinyc.passes.input_by_rows import input_by_rows
-from tinyc.plan import make_plan
+from tinyc.plan import Bank, make_plan
 
 SAME = Padding(top=1, bottom=1, left=1, right=1)
 PREFIX = "model"
@@ -84,14 +84,16 @@ def wide_kernels(seed: int) -> Graph:
 
 
 GRAPHS = (chain, residual, inception, hourglass, wide_kernels)
-WAYS = ("layers", "stream", "strips", "patches", "rows")
+WAYS = ("layers", "stream", "strips", "patches", "rows", "banks", "rows in banks")
 
 
 @lru_cache(maxsize=64)
 def program(make: str, way: str, seed: int = 0) -> Program:
-    """The graph of that name, planned: by layers, in regions, in regions cut into strips or patches, or with its input by rows."""
+    """The graph of that name, planned: by layers, in regions, in strips or patches, with its input by rows, in several banks."""
     graph = rewrite({each.__name__: each for each in GRAPHS}[make](seed))
     isas = (Isa.SCALAR,) if seed % 2 else (Isa.SCALAR, Isa.DSP)
+    if way.endswith("banks"):
+        return _in_banks(input_by_rows(graph) if way.startswith("rows") else graph, isas)
     if way == "rows":
         return _lowered(input_by_rows(graph), isas, "auto", None)
     if way == "strips":
@@ -99,6 +101,19 @@ def program(make: str, way: str, seed: int = 0) -> Program:
         plans = (_lowered(graph, isas, "auto", least * percent // 100) for percent in (99, 96, 92, 88, 80))
         return next((plan for plan in plans if plan.plan.extra_macs), _lowered(graph, isas, "auto", None))
     return _lowered(graph, isas, way, None)
+
+
+def _in_banks(graph: Graph, isas: tuple[Isa, ...]) -> Program:
+    """A small fast bank without DMA, and two slower ones, none of which has room for everything."""
+    most = make_plan(graph, isas=isas, schedule="layers").arena_bytes
+    banks = (
+        Bank(name="fast", bytes=most // 4, dma=False),
+        Bank(name="slow", bytes=most * 3 // 4, tier=1),
+        Bank(name="far", bytes=most, tier=2),
+    )
+    plan = make_plan(graph, isas=isas, schedule="stream", banks=banks)
+    assert plan.placement.fits and len(plan.placement.banks) > 1
+    return lower(plan, model_name=PREFIX, sha256="0" * 64)
 
 
 def _lowered(graph: Graph, isas: tuple[Isa, ...], schedule: str, budget: int | None) -> Program:

@@ -17,7 +17,7 @@ from tinyc.build import Target, build
 from tinyc.checker.document import parse
 from tinyc.checker.replay import replay
 from tinyc.emit import emit
-from tinyc.errors import PlanRefuted, TargetFault
+from tinyc.errors import NotACertificate, PlanRefuted, TargetFault
 from tinyc.frontends import tflite
 from tinyc.kernels.contract import Isa
 from tinyc.lower import Program, lower
@@ -37,6 +37,9 @@ CASES = (
     "inception/stream",
     "hourglass/rows",
     "wide_kernels/strips",
+    "residual/banks",
+    "inception/banks",
+    "chain/rows in banks",
 )
 
 
@@ -44,7 +47,7 @@ def verdict(mutant: Mutant) -> str:
     """What the replay says against it, or nothing."""
     try:
         replay(parse(certificate_text(mutant.program)))
-    except PlanRefuted as refuted:
+    except (PlanRefuted, NotACertificate) as refuted:
         return str(refuted)
     return ""
 
@@ -113,7 +116,7 @@ def test_corrupted_firmware_goes_wrong(kind: str, tmp_path: Path, arm_tools: Non
 
 def test_every_kind_of_corruption_is_refuted_somewhere() -> None:
     refuted: set[str] = set()
-    for case in ("chain/stream", "residual/stream", "residual/rows", "hourglass/patches"):
+    for case in ("chain/stream", "residual/stream", "residual/rows", "hourglass/patches", "residual/banks"):
         for mutant in mutants(program(*case.split("/")), seed=2, each=1):
             if mutant.kind not in refuted and verdict(mutant):
                 refuted.add(mutant.kind)

@@ -43,6 +43,17 @@ def last_buffer(document: Document) -> Document:
     return max(document["buffers"], key=lambda each: each["offset"] + each["bytes"])
 
 
+def other_bank(document: Document, place: Document) -> str:
+    """A bank that a place is not in."""
+    return next(str(bank["name"]) for bank in document["banks"] if bank["name"] != place["bank"])
+
+
+def two_readers(document: Document) -> tuple[Document, Document]:
+    """Two places from which loops read the same buffer."""
+    places = [source for loop in loops(document) for source in loop["sources"] if source["buffer"]]
+    return next((a, b) for n, a in enumerate(places) for b in places[n + 1 :] if a["buffer"] == b["buffer"])
+
+
 def put(document: Document, *path: Any) -> None:
     """Set the place at all but the last of `path` to the last."""
     *way, key, value = path
@@ -148,8 +159,38 @@ REFUTED: dict[str, tuple[str, Edit, str]] = {
     ),
     "a buffer beyond the placement": (
         "chain/layers",
+        lambda d: add(d, "banks", 0, "placement_bytes", -4),
+        r"the placement in the arena at",
+    ),
+    "banks that do not add up": (
+        "residual/banks",
         lambda d: add(d, "claims", "placement_bytes", -4),
-        r"the placement at",
+        r"its banks do not add up",
+    ),
+    "a bank that the board does not have": (
+        "residual/banks",
+        lambda d: put(d, "banks", 0, "room", d["banks"][0]["bytes"] - 4),
+        r"the plan takes [\d,]+ B of the fast, of which the board has",
+    ),
+    "a bank that is too small": (
+        "residual/banks",
+        lambda d: add(d, "banks", 1, "bytes", -4),
+        r"outside the slow|the slow has",
+    ),
+    "a buffer that is said to be in another bank": (
+        "residual/banks",
+        lambda d: put(last_buffer(d), "bank", other_bank(d, last_buffer(d))),
+        r"the calls use bytes [\d,]+ to [\d,]+ of the \w+ as|the placement in the",
+    ),
+    "one buffer in two banks": (
+        "residual/banks",
+        lambda d: put(two_readers(d)[1], "bank", other_bank(d, two_readers(d)[1])),
+        r"needs byte|outside the|in \w+ and in \w+",
+    ),
+    "an input that is in another bank": (
+        "residual/banks",
+        lambda d: put(d, "inputs", 0, "bank", other_bank(d, d["inputs"][0])),
+        r"needs byte .* where there is|outside the",
     ),
     "a buffer that is not listed": ("chain/layers", lambda d: d["buffers"].remove(buffer(d, "t1")), r"does not list"),
     "a bound that is too good": ("chain/layers", lambda d: add(d, "claims", "lower_bound_bytes", 4), r"lower bound"),
@@ -194,7 +235,7 @@ def test_refuted(case: str) -> None:
 
 NO_CERTIFICATES: dict[str, tuple[Edit, str]] = {
     "another format": (lambda d: put(d, "format", "x"), r"its format is not named so"),
-    "another version": (lambda d: put(d, "version", 2), r"a certificate of version 2; this tinyc reads version 1"),
+    "another version": (lambda d: put(d, "version", 1), r"a certificate of version 1; this tinyc reads version 2"),
     "a part that is missing": (lambda d: d.pop("layers"), r"layers is missing"),
     "a wrong type": (
         lambda d: put(d, "layers", 1, "output", "rows", "7"),
@@ -221,6 +262,9 @@ NO_CERTIFICATES: dict[str, tuple[Edit, str]] = {
         lambda d: put(d, "schedule", 0, "loops", 0, "sources", []),
         r"the inputs that it reads",
     ),
+    "no bank": (lambda d: put(d, "banks", []), r"it lists no bank arena"),
+    "a bank that is not there": (lambda d: put(d, "inputs", 0, "bank", "flash"), r"it lists no bank flash"),
+    "no bank that is named": (lambda d: put(d, "inputs", 0, "bank", None), r"inputs\[0\]\.bank should be text"),
     "a name twice": (lambda d: d["tensors"].append(d["tensors"][0]), r"a name that no other has"),
 }
 
@@ -245,7 +289,7 @@ def test_not_even_json(text: str) -> None:
 ODD = (None, True, -1, 0, 1, 3, 2**31, 2**70, 1.5, float("nan"), "", "t0", [], {}, [[]], {"a": 1})
 
 
-@pytest.mark.parametrize("way", ["stream", "patches", "rows"])
+@pytest.mark.parametrize("way", ["stream", "patches", "rows", "banks"])
 def test_nothing_makes_it_stumble(way: str) -> None:
     original = certificate(program("residual", way))
     drawn = random.Random(way)
