@@ -61,6 +61,11 @@ def _accepts_strided_pointwise(op: Op, operands: Operands) -> bool:
     return _is_strided_pointwise(op, operands) and _accepts(op, operands)
 
 
+def _accepts_window(op: Op, operands: Operands) -> bool:
+    """Not of one tap: that would gather what is a pixel already, and more layers share the code for windows."""
+    return not _is_strided_pointwise(op, operands) and _accepts(op, operands)
+
+
 def _accepts_pixels(op: Op, operands: Operands) -> bool:
     return _is_pixelwise(op, operands) and _accepts(op, operands)
 
@@ -187,7 +192,7 @@ def _pair_cost(channels: int, depth: int, halves: Halves, *, tail: bool) -> int:
     else:
         three, two = 9 + 11 * steps + (steps + 3) // 4, 9 + 9 * steps
     finished = _steps(2 * channels) if _joins(channels) else 2 * _steps(channels)
-    return threes * three + twos * two + finished * FINISHED[halves] + 50
+    return threes * three + twos * two + finished * FINISHED[halves] + (38 if _joins(channels) else 50)
 
 
 def _single_cost(channels: int, depth: int, halves: Halves, *, tail: bool) -> int:
@@ -223,7 +228,7 @@ def _cost_window(op: Op, operands: Operands, *, lean: bool) -> int:
     _, kernel_rows, kernel_columns, depth = operands.input(1).shape
     rows, columns, channels = operands.output.hwc
     steps = _steps(kernel_columns * depth)
-    gathered = 10 + kernel_rows * (6 if steps == 1 else 6 + 3 * steps)
+    gathered = 7 + (11 * kernel_rows // 2 if steps == 1 else kernel_rows * (6 + 3 * steps))
     border = sum(_is_border(op, operands, column) for column in range(columns))
     built = 60 + kernel_rows * (12 + 3 * steps) + 3 * _steps(kernel_rows * kernel_columns * depth)
     windows = (columns - border) * gathered + border * built
@@ -251,7 +256,7 @@ def _rows(*, lean: bool) -> tuple[Kernel, ...]:
         op=Conv2D,
         header="mve/conv2d_s8.h",
         struct="tinyc_conv2d_s8_mve",
-        accepts=accepts(_accepts),
+        accepts=accepts(_accepts_window),
         bind=partial(_bind_window, lean=lean),
         cost=partial(_cost_window, lean=lean),
         padding_rows=PaddingRows.ZERO_POINT,

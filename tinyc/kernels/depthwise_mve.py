@@ -18,6 +18,7 @@ MOST_TAPS = 64
 NINE = 9
 """Taps for which there is a block of its own."""
 WORDS = 4
+LEAST_SAVED = 30
 BLOCK_ORDER = np.array([c for first in (0, 2, 1, 3) for c in range(first, STEP, 4)])
 """The channels of sixteen in the order of their words: 0, 4, 8, 12, 2, 6, ..., 1, 5, ..., 3, 7, ..."""
 
@@ -60,8 +61,7 @@ def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
     assert by is not None
     taps = _taps(operands)
     _, rows, columns, channels = operands.input(1).shape
-    adjacent = strides.inputs[0] == strides.output == channels and op.stride[1] == 1
-    merged = _merged(channels) if adjacent else 1
+    merged = _merged(op, operands) if strides.inputs[0] == strides.output == channels else 1
     least, most = activation_range(op.activation, output)
     return Bound(
         fields={
@@ -87,9 +87,19 @@ def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
     )
 
 
-def _merged(channels: int) -> int:
-    """Adjacent pixels whose channels together fill vectors."""
-    return STEP // gcd(STEP, channels)
+def _merged(op: DepthwiseConv2D, operands: Operands) -> int:
+    """Adjacent pixels whose channels together fill vectors, or 1 where less than a thirtieth of all vectors is saved."""
+    _, columns, channels = operands.output.hwc
+    pixels, vectors = STEP // gcd(STEP, channels), -(-channels // STEP)
+    saved = _inside(op, operands) // pixels * (pixels * vectors - pixels * channels // STEP)
+    return pixels if op.stride[1] == 1 and saved * LEAST_SAVED > columns * vectors else 1
+
+
+def _inside(op: DepthwiseConv2D, operands: Operands) -> int:
+    """Output columns whose windows cross no border to the left or right."""
+    lefts = [column * op.stride[1] - op.padding.left for column in range(operands.output.hwc[1])]
+    reach = (operands.input(1).shape[2] - 1) * op.dilation[1]
+    return sum(left >= 0 and left + reach < operands.input(0).hwc[1] for left in lefts)
 
 
 def _stream(by: Requantization, taps: Integers, *, copies: int) -> CArray:
@@ -125,21 +135,14 @@ def _cost(op: Op, operands: Operands) -> int:
     assert by is not None
     nine = taps == NINE
     block = FINISHED[by.halves] + (72 if nine else 24 * (taps // 2) - 7)
-    merged = _merged(channels) if op.stride[1] == 1 else 1
+    merged = _merged(op, operands)
     adjacent = op.stride[1] == 1 and merged * channels % STEP == 0
     pixel = (12 if adjacent else 22) if nine else 28 + taps
-    inside = sum(not _is_border(op, operands, column) for column in range(columns)) // merged
+    inside = _inside(op, operands) // merged
     calls = columns - inside * merged + (inside > 0)
     run = (inside * merged * channels // STEP if merged > 1 else inside * -(-channels // STEP)) * block + inside * pixel
     alone = (columns - inside * merged) * (-(-channels // STEP) * block + pixel)
     return int(rows * (70 + run + alone + calls * (70 + 14 * taps)))
-
-
-def _is_border(op: DepthwiseConv2D, operands: Operands, column: int) -> bool:
-    """Whether the window of an output column crosses the left or right border."""
-    left = column * op.stride[1] - op.padding.left
-    reach = (operands.input(1).shape[2] - 1) * op.dilation[1]
-    return left < 0 or left + reach >= operands.input(0).hwc[1]
 
 
 KERNELS: tuple[Kernel, ...] = tuple(
