@@ -227,8 +227,9 @@ def _parameters(name: str, kernel: Kernel, bound: Bound) -> Iterator[str]:
     fields = []
     for field, value in bound.fields.items():
         if isinstance(value, CArray):
-            yield f"static const {value.c_type} {name}_{field}[] = {{{_rows(value.data)}}};"
-            fields.append(f".{field} = {name}_{field}")
+            array = f"{name}_{field.rpartition('.')[2]}"
+            yield f"static const {value.c_type} {array}[] = {{{_rows(value.data)}}};"
+            fields.append(f".{field} = {array}")
         else:
             fields.append(f".{field} = {_number(int(value))}")
     yield f"static const {kernel.struct} {name}_p = {{{', '.join(fields)}}};"

@@ -132,27 +132,41 @@ def _is_in_words(op: Op, operands: Operands) -> bool:
     return operands.input(1).shape[3] % 4 == 0
 
 
-def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
+def _products(op: Op, operands: Operands, strides: Strides, order: Pairs) -> dict[str, int | CArray]:
+    """The fields of `tinyc_products_s8_dsp`."""
     assert isinstance(op, Conv2D)
-    x, weights, output = operands.input(0), operands.input(1), operands.output
-    channels, kernel_rows, kernel_columns, depth = weights.shape
+    weights, output = operands.input(1), operands.output
     least, most = activation_range(op.activation, output)
-    runs = _runs(op, operands, strides)
     requantization = fast(op, op.activation, operands)
     assert requantization is not None
-    matrix = weights.values.astype(np.int64).reshape(channels, -1)
-    words = pack_dual(matrix, runs.order, requantization.rows, block=4)
+    matrix = weights.values.astype(np.int64).reshape(weights.shape[0], -1)
+    words = pack_dual(matrix, order, requantization.rows, block=4)
+    return {
+        "weights": CArray(c_type="int32_t", data=words),
+        "steps": len(order),
+        "out_channels": weights.shape[0],
+        "out_stride": strides.output,
+        "least": least,
+        "most": most,
+        "in_stride": strides.inputs[0],
+        "in_channels": weights.shape[3],
+    }
+
+
+def _bind_products(op: Op, operands: Operands, strides: Strides) -> Bound:
+    return Bound(fields=_products(op, operands, strides, _runs(op, operands, strides).order))
+
+
+def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, Conv2D)
+    x, weights = operands.input(0), operands.input(1)
+    _, kernel_rows, kernel_columns, depth = weights.shape
+    runs = _runs(op, operands, strides)
+    products = _products(op, operands, strides, runs.order)
     return Bound(
-        fields={
-            "weights": CArray(c_type="int32_t", data=words),
-            "steps": runs.steps,
-            "out_channels": channels,
-            "out_stride": strides.output,
-            "least": least,
-            "most": most,
-            "in_stride": strides.inputs[0],
+        fields={f"products.{name}": value for name, value in products.items()}
+        | {
             "in_columns": x.hwc[1],
-            "in_channels": depth,
             "run_bytes": runs.length,
             "runs": runs.count,
             "kernel_rows": kernel_rows,
@@ -264,6 +278,8 @@ class _Shape:
     name: str
     takes: Callable[[Op, Operands], bool]
     cost: Callable[[Op, Operands, Ties], int]
+    struct: str = "tinyc_conv2d_s8_dsp"
+    bind: Callable[[Op, Operands, Strides], Bound] = _bind_dsp
     scratch: Callable[[Op, Operands], int] = _scratch_dsp
     extent: Extent = Extent.ROW
     strided_input: bool = True
@@ -273,7 +289,14 @@ _SHAPES = (
     _Shape(name="conv2d_s8__dsp", takes=_is_any, cost=_cost_general),
     _Shape(name="conv2d_direct_s8__dsp", takes=_is_in_words, cost=_cost_direct, scratch=_scratch_direct),
     _Shape(name="stem_s8__dsp", takes=_is_stem, cost=_cost_stem, strided_input=False),
-    _Shape(name="pointwise_s8__dsp", takes=_is_pointwise, cost=_cost_pointwise, extent=Extent.LONG_ROW),
+    _Shape(
+        name="pointwise_s8__dsp",
+        takes=_is_pointwise,
+        cost=_cost_pointwise,
+        struct="tinyc_products_s8_dsp",
+        bind=_bind_products,
+        extent=Extent.LONG_ROW,
+    ),
 )
 
 
@@ -283,9 +306,9 @@ def _dsp_row(shape: _Shape, ties: Ties) -> Kernel:
         isa=Isa.DSP,
         op=Conv2D,
         header="dsp/conv2d_s8.h",
-        struct="tinyc_conv2d_s8_dsp",
+        struct=shape.struct,
         accepts=lambda op, operands: shape.takes(op, operands) and _is_exact(op, operands, ties),
-        bind=_bind_dsp,
+        bind=shape.bind,
         cost=lambda op, operands: shape.cost(op, operands, ties),
         extent=shape.extent,
         strided_input=shape.strided_input,

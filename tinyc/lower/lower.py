@@ -265,7 +265,9 @@ def _fields(pool: _Pool, prefix: str, step: Step) -> Mapping[str, int | str]:
     )
     bound = step.kernel.bind(step.op, step.operands, strides)
     return {
-        name: pool.add(f"{prefix}_{name}", value.c_type, value.data) if isinstance(value, CArray) else int(value)
+        name: pool.add(f"{prefix}_{name.rpartition('.')[2]}", value.c_type, value.data)
+        if isinstance(value, CArray)
+        else int(value)
         for name, value in bound.fields.items()
     }
 

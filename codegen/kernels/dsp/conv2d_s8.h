@@ -8,6 +8,7 @@
 
 #include "dsp/window_s8.h"
 
+/* What the pixels of windows are multiplied by, and where they lie. */
 typedef struct {
     const int32_t *weights; /* blocks of four output channels: 2 * steps dual words, 16 constants */
     int32_t steps;          /* pairs of inputs of one window */
@@ -16,8 +17,12 @@ typedef struct {
     int32_t least;      /* the activation's range */
     int32_t most;
     int32_t in_stride; /* bytes from one input pixel to the next */
-    int32_t in_columns;
     int32_t in_channels;
+} tinyc_products_s8_dsp;
+
+typedef struct {
+    tinyc_products_s8_dsp products;
+    int32_t in_columns;
     int32_t run_bytes; /* adjacent bytes of a window: one pixel, or a row of pixels that lie side by side */
     int32_t runs;      /* in one row of the window */
     int32_t kernel_rows;
@@ -31,13 +36,13 @@ typedef struct {
 } tinyc_conv2d_s8_dsp;
 
 /* The end of the first `blocks` blocks of four channels. */
-TINYC_INLINE const int32_t *tinyc_blocks_end(const tinyc_conv2d_s8_dsp *p, int32_t blocks)
+TINYC_INLINE const int32_t *tinyc_blocks_end(const tinyc_products_s8_dsp *p, int32_t blocks)
 {
     return p->weights + blocks * (2 * p->steps + 4 * TINYC_REQUANTIZATION_WORDS);
 }
 
 /* The activation's range, where it is narrower than int8's. */
-TINYC_INLINE void tinyc_clamp_pixel(int8_t *out, const tinyc_conv2d_s8_dsp *p)
+TINYC_INLINE void tinyc_clamp_pixel(int8_t *out, const tinyc_products_s8_dsp *p)
 {
     if (p->least > -128 || p->most < 127) {
         tinyc_clamp_bytes(out, p->out_channels, p->least, p->most);
@@ -45,13 +50,13 @@ TINYC_INLINE void tinyc_clamp_pixel(int8_t *out, const tinyc_conv2d_s8_dsp *p)
 }
 
 /* Whether the inner blocks write every channel, and as it is to be. */
-TINYC_INLINE int32_t tinyc_is_whole(const tinyc_conv2d_s8_dsp *p)
+TINYC_INLINE int32_t tinyc_is_whole(const tinyc_products_s8_dsp *p)
 {
     return (p->out_channels & 3) == 0 && p->least == -128 && p->most == 127;
 }
 
 /* Two widened pixels times all output channels; b may be a again. */
-TINYC_SHARED void tinyc_multiply_ragged(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_conv2d_s8_dsp *p, tinyc_pair_blocks *pair)
+TINYC_SHARED void tinyc_multiply_ragged(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_products_s8_dsp *p, tinyc_pair_blocks *pair)
 {
     const int32_t *whole_end = job->weights_end;
     if (p->out_channels >= 4) {
@@ -77,7 +82,7 @@ TINYC_SHARED void tinyc_multiply_ragged(int8_t *out_a, int8_t *out_b, tinyc_pair
     tinyc_clamp_pixel(out_b, p);
 }
 
-TINYC_INLINE void tinyc_multiply(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_conv2d_s8_dsp *p, tinyc_pair_blocks *pair)
+TINYC_INLINE void tinyc_multiply(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_products_s8_dsp *p, tinyc_pair_blocks *pair)
 {
     if (tinyc_is_whole(p)) {
         job->out_a = out_a;
@@ -89,7 +94,7 @@ TINYC_INLINE void tinyc_multiply(int8_t *out_a, int8_t *out_b, tinyc_pairs *job,
 }
 
 /* One window, where its runs lie, times all output channels. */
-TINYC_SHARED void tinyc_multiply_window(int8_t *out, tinyc_window *job, const tinyc_conv2d_s8_dsp *p, tinyc_window_blocks *window)
+TINYC_SHARED void tinyc_multiply_window(int8_t *out, tinyc_window *job, const tinyc_products_s8_dsp *p, tinyc_window_blocks *window)
 {
     job->weights = p->weights;
     job->weights_end = tinyc_blocks_end(p, p->out_channels >> 2);
@@ -110,32 +115,39 @@ TINYC_SHARED void tinyc_multiply_window(int8_t *out, tinyc_window *job, const ti
     tinyc_clamp_pixel(out, p);
 }
 
+/* `count` pairs from the rows of the job, which the inner blocks widen themselves; `run_bytes` for one row of a window. */
+TINYC_SHARED void tinyc_multiply_straight(int8_t *out, int32_t count, int32_t run_bytes, tinyc_pairs *job, const tinyc_products_s8_dsp *p,
+                                          tinyc_pair_blocks *pair)
+{
+    job->run_bytes = 4 * run_bytes;
+    job->out_a = out;
+    job->out_b = out + p->out_stride;
+    job->out_gap = p->out_stride - p->out_channels;
+    job->out_stride = p->out_stride;
+    job->group_skip = TINYC_WIDEN_GROUP_BYTES * ((uint32_t)(run_bytes >> 2) & 3u) - 1u;
+    job->count = count;
+    pair(job);
+    job->rows = job->rows_end;
+    job->count = 1;
+}
+
 /* Whether a run of pairs goes without leaving the inner blocks. */
 TINYC_INLINE int32_t tinyc_is_straight(const tinyc_conv2d_s8_dsp *p)
 {
-    return p->runs == 1 && (p->run_bytes & 3) == 0 && tinyc_is_whole(p);
+    return p->runs == 1 && (p->run_bytes & 3) == 0 && tinyc_is_whole(&p->products);
 }
 
 /* `count` pairs whose windows are inside; the first starts `offset` bytes after the row pointers. */
-TINYC_INLINE void tinyc_multiply_straight(int8_t *out, const void *const *in, int32_t offset, int32_t count, tinyc_pairs *job,
-                                          const tinyc_conv2d_s8_dsp *p, tinyc_pair_blocks *pair)
+TINYC_INLINE void tinyc_multiply_inside(int8_t *out, const void *const *in, int32_t offset, int32_t count, tinyc_pairs *job,
+                                        const tinyc_conv2d_s8_dsp *p, tinyc_pair_blocks *pair)
 {
     job->rows = in;
     job->rows_end = in + p->kernel_rows * p->dilation_rows;
     job->row_step = p->dilation_rows * (int32_t)sizeof *in;
     job->offset = offset;
-    job->pixel_step = p->stride * p->in_stride;
-    job->run_bytes = 4 * p->run_bytes;
-    job->out_a = out;
-    job->out_b = out + p->out_stride;
-    job->out_gap = p->out_stride - p->out_channels;
-    job->out_stride = p->out_stride;
-    job->group_skip = TINYC_WIDEN_GROUP_BYTES * ((uint32_t)(p->run_bytes >> 2) & 3u) - 1u;
-    job->count = count;
+    job->pixel_step = p->stride * p->products.in_stride;
     job->outside = tinyc_pkhbt_lsl16((uint32_t)p->in_zero_point, (uint32_t)p->in_zero_point);
-    pair(job);
-    job->rows = job->rows_end;
-    job->count = 1;
+    tinyc_multiply_straight(out, count, p->run_bytes, job, &p->products, pair);
 }
 
 /* A row of the windows that is outside: `words` words of zero points. */
@@ -158,7 +170,7 @@ TINYC_INLINE tinyc_edge tinyc_make_edge(int32_t left, int32_t origin, const tiny
 {
     const int32_t room = p->in_columns - left < p->kernel_columns ? p->in_columns - left : p->kernel_columns;
     const int32_t from = left < 0 ? -left : 0;
-    const tinyc_edge edge = {from * p->in_channels, (room > from ? room : from) * p->in_channels, (left - origin) * p->in_stride};
+    const tinyc_edge edge = {from * p->products.in_channels, (room > from ? room : from) * p->products.in_channels, (left - origin) * p->products.in_stride};
     return edge;
 }
 
@@ -178,7 +190,7 @@ TINYC_INLINE const int8_t *tinyc_edge_run(int8_t *buffer, const int8_t *row, con
 TINYC_SHARED void tinyc_widen_edges(uint32_t *to, const void *const *in, int32_t left_a, int32_t left_b, int32_t origin,
                                     const tinyc_conv2d_s8_dsp *p)
 {
-    int8_t *buffer = (int8_t *)(to + 2 * p->steps);
+    int8_t *buffer = (int8_t *)(to + 2 * p->products.steps);
     const tinyc_edge edge_a = tinyc_make_edge(left_a, origin, p), edge_b = tinyc_make_edge(left_b, origin, p);
     for (int32_t i = 0; i < 2 * p->run_bytes; ++i) {
         buffer[i] = (int8_t)p->in_zero_point;
@@ -186,7 +198,7 @@ TINYC_SHARED void tinyc_widen_edges(uint32_t *to, const void *const *in, int32_t
     for (int32_t i = 0; i < p->kernel_rows; ++i) {
         const int8_t *row = (const int8_t *)in[i * p->dilation_rows];
         if (row == NULL) {
-            to = tinyc_widen_outside(to, 2 * p->steps / p->kernel_rows, p->in_zero_point);
+            to = tinyc_widen_outside(to, 2 * p->products.steps / p->kernel_rows, p->in_zero_point);
             continue;
         }
         const int8_t *a = tinyc_edge_run(buffer, row, &edge_a, p->run_bytes);
@@ -198,7 +210,7 @@ TINYC_SHARED void tinyc_widen_edges(uint32_t *to, const void *const *in, int32_t
 /* The tap at input column `column`, or a pixel of zero points; `row` is at input column `origin`. */
 TINYC_INLINE const int8_t *tinyc_tap(const int8_t *row, int32_t column, int32_t origin, const tinyc_conv2d_s8_dsp *p)
 {
-    return column >= 0 && column < p->in_columns ? row + (column - origin) * p->in_stride : p->outside;
+    return column >= 0 && column < p->in_columns ? row + (column - origin) * p->products.in_stride : p->outside;
 }
 
 /* Windows that cross the left or right border, tap by tap. */
@@ -208,13 +220,13 @@ TINYC_SHARED void tinyc_widen_taps(uint32_t *to, const void *const *in, int32_t 
     for (int32_t i = 0; i < p->kernel_rows; ++i) {
         const int8_t *row = (const int8_t *)in[i * p->dilation_rows];
         if (row == NULL) {
-            to = tinyc_widen_outside(to, 2 * p->steps / p->kernel_rows, p->in_zero_point);
+            to = tinyc_widen_outside(to, 2 * p->products.steps / p->kernel_rows, p->in_zero_point);
             continue;
         }
         for (int32_t j = 0; j < p->kernel_columns; ++j) {
             const int8_t *a = tinyc_tap(row, left_a + j * p->dilation, origin, p);
             const int8_t *b = tinyc_tap(row, left_b + j * p->dilation, origin, p);
-            to = tinyc_widen_pair(to, a, b, p->in_channels);
+            to = tinyc_widen_pair(to, a, b, p->products.in_channels);
         }
     }
 }
@@ -225,14 +237,14 @@ TINYC_INLINE void tinyc_widen_interior(uint32_t *to, const void *const *in, int3
     for (int32_t i = 0; i < p->kernel_rows; ++i) {
         const int8_t *row = (const int8_t *)in[i * p->dilation_rows];
         if (row == NULL) {
-            to = tinyc_widen_outside(to, 2 * p->steps / p->kernel_rows, p->in_zero_point);
+            to = tinyc_widen_outside(to, 2 * p->products.steps / p->kernel_rows, p->in_zero_point);
             continue;
         }
         const int8_t *a = row + offset_a, *b = row + offset_b;
         for (int32_t run = 0; run < p->runs; ++run) {
             to = tinyc_widen_pair(to, a, b, p->run_bytes);
-            a += p->dilation * p->in_stride;
-            b += p->dilation * p->in_stride;
+            a += p->dilation * p->products.in_stride;
+            b += p->dilation * p->products.in_stride;
         }
     }
 }
@@ -243,7 +255,7 @@ TINYC_INLINE void tinyc_widen_stem(uint32_t *to, const void *const *in, int32_t 
     for (int32_t i = 0; i < p->kernel_rows; ++i) {
         const int8_t *row = (const int8_t *)in[i * p->dilation_rows];
         if (row == NULL) {
-            to = tinyc_widen_outside(to, 2 * p->steps / p->kernel_rows, p->in_zero_point);
+            to = tinyc_widen_outside(to, 2 * p->products.steps / p->kernel_rows, p->in_zero_point);
         } else {
             to = tinyc_widen_short(to, row + offset_a, row + offset_b, p->run_bytes);
         }
@@ -257,8 +269,8 @@ TINYC_INLINE void tinyc_widen_any(const void *const *in, int32_t left_a, int32_t
                                   uint32_t *scratch, tinyc_widen *widen)
 {
     if (left_a >= 0 && left_b + (p->kernel_columns - 1) * p->dilation < p->in_columns) {
-        widen(scratch, in, (left_a - origin) * p->in_stride, (left_b - origin) * p->in_stride, p);
-    } else if (p->run_bytes == p->in_channels || (p->in_channels & 3) == 0) {
+        widen(scratch, in, (left_a - origin) * p->products.in_stride, (left_b - origin) * p->products.in_stride, p);
+    } else if (p->run_bytes == p->products.in_channels || (p->products.in_channels & 3) == 0) {
         tinyc_widen_taps(scratch, in, left_a, left_b, origin, p);
     } else {
         tinyc_widen_edges(scratch, in, left_a, left_b, origin, p);
@@ -293,7 +305,7 @@ TINYC_SHARED int32_t tinyc_set_window(tinyc_window *job, tinyc_run *list, const 
             *end++ = row == NULL ? p->outside : tinyc_tap(row, left + j * p->dilation, origin, p);
         }
     }
-    tinyc_set_runs(job, list, end, joined ? p->run_bytes : p->in_channels);
+    tinyc_set_runs(job, list, end, joined ? p->run_bytes : p->products.in_channels);
     return inside;
 }
 
@@ -309,14 +321,14 @@ TINYC_SHARED void tinyc_conv2d_direct(int8_t *out, const void *const *in, int32_
     for (int32_t x = x0; x < x1; ++x) {
         if (inside && left <= last) {
             for (tinyc_run *run = list; run != job.runs_end; ++run) {
-                *run += p->stride * p->in_stride;
+                *run += p->stride * p->products.in_stride;
             }
         } else {
             inside = tinyc_set_window(&job, list, in, left, origin, p);
         }
-        tinyc_multiply_window(out, &job, p, window);
+        tinyc_multiply_window(out, &job, &p->products, window);
         left += p->stride;
-        out += p->out_stride;
+        out += p->products.out_stride;
     }
 }
 
@@ -325,36 +337,36 @@ TINYC_INLINE void tinyc_conv2d_pairs(int8_t *out, const void *const *in, int32_t
                                      tinyc_window_blocks *window)
 {
     tinyc_pairs job;
-    tinyc_make_pairs(&job, scratch, p->steps, p->weights, tinyc_blocks_end(p, p->out_channels >> 2));
+    tinyc_make_pairs(&job, scratch, p->products.steps, p->products.weights, tinyc_blocks_end(&p->products, p->products.out_channels >> 2));
     const int32_t start = x0 * p->stride - p->pad_left;
     const int32_t origin = start > 0 ? start : 0;
     int32_t left = start;
     for (int32_t count = x1 - x0; count > 0;) {
         int32_t inside = tinyc_pairs_inside(left, count >> 1, p);
-        int32_t offset = (left - origin) * p->in_stride;
+        int32_t offset = (left - origin) * p->products.in_stride;
         if (inside > 0 && straight) {
-            tinyc_multiply_straight(out, in, offset, inside, &job, p, pair);
-        } else if (count == 1 && (p->in_channels & 3) == 0) {
+            tinyc_multiply_inside(out, in, offset, inside, &job, p, pair);
+        } else if (count == 1 && (p->products.in_channels & 3) == 0) {
             tinyc_window one;
             (void)tinyc_set_window(&one, (tinyc_run *)(void *)scratch, in, left, origin, p);
-            tinyc_multiply_window(out, &one, p, window);
+            tinyc_multiply_window(out, &one, &p->products, window);
             return;
         } else if (inside > 0) {
             int8_t *target = out;
             for (int32_t i = 0; i < inside; ++i) {
-                widen(scratch, in, offset, offset + p->stride * p->in_stride, p);
-                tinyc_multiply(target, target + p->out_stride, &job, p, pair);
-                offset += 2 * p->stride * p->in_stride;
-                target += 2 * p->out_stride;
+                widen(scratch, in, offset, offset + p->stride * p->products.in_stride, p);
+                tinyc_multiply(target, target + p->products.out_stride, &job, &p->products, pair);
+                offset += 2 * p->stride * p->products.in_stride;
+                target += 2 * p->products.out_stride;
             }
         } else {
             const int32_t next = count > 1;
             inside = 1;
             tinyc_widen_any(in, left, left + next * p->stride, origin, p, scratch, widen);
-            tinyc_multiply(out, out + next * p->out_stride, &job, p, pair);
+            tinyc_multiply(out, out + next * p->products.out_stride, &job, &p->products, pair);
         }
         left += 2 * inside * p->stride;
-        out += 2 * inside * p->out_stride;
+        out += 2 * inside * p->products.out_stride;
         count -= 2 * inside;
     }
 }
@@ -366,14 +378,18 @@ TINYC_SHARED void tinyc_conv2d_shared(int8_t *out, const void *const *in, int32_
 }
 
 /* A window of one tap and stride 1: pixels may be those of a whole image. */
-TINYC_SHARED void tinyc_pointwise_shared(int8_t *out, const int8_t *in, int32_t count, const tinyc_conv2d_s8_dsp *p, uint32_t *scratch,
+TINYC_SHARED void tinyc_pointwise_shared(int8_t *out, const int8_t *in, int32_t count, const tinyc_products_s8_dsp *p, uint32_t *scratch,
                                          tinyc_pair_blocks *pair, tinyc_window_blocks *window)
 {
     const void *const rows[1] = {in};
     tinyc_pairs job;
     tinyc_make_pairs(&job, scratch, p->steps, p->weights, tinyc_blocks_end(p, p->out_channels >> 2));
-    if (count > 1 && tinyc_is_straight(p)) {
-        tinyc_multiply_straight(out, rows, 0, count >> 1, &job, p, pair);
+    if (count > 1 && (p->in_channels & 3) == 0 && tinyc_is_whole(p)) {
+        job.rows = rows;
+        job.rows_end = rows + 1;
+        job.row_step = (int32_t)sizeof *rows;
+        job.pixel_step = p->in_stride;
+        tinyc_multiply_straight(out, count >> 1, p->in_channels, &job, p, pair);
         in += (count & ~1) * p->in_stride;
         out += (count & ~1) * p->out_stride;
         count &= 1;
@@ -394,27 +410,45 @@ TINYC_SHARED void tinyc_pointwise_shared(int8_t *out, const int8_t *in, int32_t 
 }
 
 /* Any window; one copy of the code for all layers. */
-TINYC_INLINE void conv2d_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
+TINYC_SHARED void tinyc_conv2d_ties(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
     tinyc_conv2d_shared((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_pair_blocks_ties, tinyc_window_blocks_ties);
 }
 
-TINYC_INLINE void conv2d_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
+TINYC_SHARED void tinyc_conv2d_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
     tinyc_conv2d_shared((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_pair_blocks_relu, tinyc_window_blocks_relu);
 }
 
+TINYC_INLINE void conv2d_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
+{
+    tinyc_conv2d_ties(out, in, x0, x1, p, scratch);
+}
+
+TINYC_INLINE void conv2d_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
+{
+    tinyc_conv2d_relu(out, in, x0, x1, p, scratch);
+}
+
 /* Channels a multiple of four, read where they are: all the scratch it needs is a list of taps; one copy of the code for all layers. */
-TINYC_INLINE void conv2d_direct_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
-                                        void *scratch)
+TINYC_SHARED void tinyc_direct_ties(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
     tinyc_conv2d_direct((int8_t *)out, in, x0, x1, p, (tinyc_run *)scratch, tinyc_window_blocks_ties);
 }
 
-TINYC_INLINE void conv2d_direct_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
-                                             void *scratch)
+TINYC_SHARED void tinyc_direct_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
     tinyc_conv2d_direct((int8_t *)out, in, x0, x1, p, (tinyc_run *)scratch, tinyc_window_blocks_relu);
+}
+
+TINYC_INLINE void conv2d_direct_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
+{
+    tinyc_direct_ties(out, in, x0, x1, p, scratch);
+}
+
+TINYC_INLINE void conv2d_direct_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
+{
+    tinyc_direct_relu(out, in, x0, x1, p, scratch);
 }
 
 /* A window whose rows are at most 32 adjacent bytes, as over an image's few channels; a copy for each layer. */
@@ -431,17 +465,26 @@ TINYC_INLINE void stem_s8__dsp_relu(void *out, const void *const *in, int32_t x0
 }
 
 /* One tap, stride 1; one copy of the code for all layers. */
-TINYC_INLINE void pointwise_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
+TINYC_SHARED void tinyc_pointwise_ties(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_products_s8_dsp *p, void *scratch)
 {
     tinyc_pointwise_shared((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, (uint32_t *)scratch, tinyc_pair_blocks_ties,
                            tinyc_window_blocks_ties);
 }
 
-TINYC_INLINE void pointwise_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
-                                         void *scratch)
+TINYC_SHARED void tinyc_pointwise_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_products_s8_dsp *p, void *scratch)
 {
     tinyc_pointwise_shared((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, (uint32_t *)scratch, tinyc_pair_blocks_relu,
                            tinyc_window_blocks_relu);
+}
+
+TINYC_INLINE void pointwise_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_products_s8_dsp *p, void *scratch)
+{
+    tinyc_pointwise_ties(out, in, x0, x1, p, scratch);
+}
+
+TINYC_INLINE void pointwise_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_products_s8_dsp *p, void *scratch)
+{
+    tinyc_pointwise_relu(out, in, x0, x1, p, scratch);
 }
 
 #endif

@@ -54,7 +54,7 @@ enum {
 };
 
 /* Windows of `steps` steps that are widened already; the caller sets where the output goes. */
-TINYC_INLINE void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t steps, const int32_t *weights, const int32_t *weights_end)
+TINYC_SHARED void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t steps, const int32_t *weights, const int32_t *weights_end)
 {
     job->acts = acts;
     job->rows_end = NULL;
@@ -604,7 +604,7 @@ TINYC_INLINE uint32_t *tinyc_widen_tail(uint32_t *to, const int8_t *a, const int
 }
 
 /* `count` bytes of a and of b, widened: groups of four, then the tail. */
-TINYC_INLINE uint32_t *tinyc_widen_pair(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
+TINYC_SHARED uint32_t *tinyc_widen_pair(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
 {
     const int32_t whole = count & ~3;
     if (whole > 0) {
