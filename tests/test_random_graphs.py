@@ -28,10 +28,10 @@ from tinyc.lower.certificate import certificate_text
 from tinyc.oracle import evaluate
 from tinyc.passes import rewrite
 from tinyc.plan import Plan, make_plan
+from tinyc.plan.bounds import pinned_lifetimes, pinned_roots
 from tinyc.plan.candidates import Region, make_region
 from tinyc.plan.place import lower_bound
 from tinyc.plan.plan import _placed, make_steps
-from tinyc.plan.search import pinned_lifetimes, pinned_roots
 from tinyc.plan.tiles import tile_region
 from tinyc.report.compare import expected_rows
 

@@ -18,7 +18,7 @@ from tinyc.kernels.contract import Isa
 from tinyc.lower import Program, lower
 from tinyc.oracle.tflite import open_witness
 from tinyc.passes import input_by_rows, quantized_boundary, rewrite
-from tinyc.plan import make_plan, pareto
+from tinyc.plan import judged, make_front, make_plan
 from tinyc.report import Analysis, Inputs, Model, Report, Seconds
 from tinyc.report.compare import Sample, check, make_samples
 from tinyc.run import RunResult, run
@@ -54,7 +54,8 @@ def analyze(path: Path, *, board: str | None, options: Options, progress: Progre
     banks = arena_banks(target, graph) if target is not None and len(target.arena_banks) > 1 else ()
     budget = _budget(target, options)
     plan = make_plan(graph, isas=_isas(target), schedule=options.schedule, budget=budget, banks=banks)
-    points = pareto(graph, plan.steps, plan.views) if front else ()
+    progress("weighing memory against work")
+    ways = make_front(graph, isas=_isas(target)) if front else (plan,)
     program = lower(plan, model_name=path.stem, sha256=imported.sha256, share=options.optimize == "size")
     return Analysis(
         model=Model(path=path, sha256=imported.sha256, format="tflite", graph=imported.graph),
@@ -63,8 +64,8 @@ def analyze(path: Path, *, board: str | None, options: Options, progress: Progre
         program=program,
         schedule=options.schedule,
         input=options.input,
-        pareto=tuple((point.peak, point.extra_macs) for point in points) or ((plan.arena_bytes, plan.extra_macs),),
-        points=tuple(points),
+        ways=ways,
+        stack_allowance=STACK_ALLOWANCE,
         seconds=Seconds(analyze=time.monotonic() - started),
     )
 
@@ -206,12 +207,16 @@ def _require_peak(analysis: Analysis, firmware: Firmware, result: RunResult, opt
 
 def _way_out(analysis: Analysis, limit: int) -> str:
     """What to try for a model that does not fit: another schedule, the input by rows, or another board."""
-    plan = analysis.program.plan
-    least = min((point.peak for point in pareto(plan.graph, plan.steps, plan.views)), default=plan.arena_bytes)
-    if least <= limit:
+    last = judged(make_front(analysis.program.plan.graph, isas=_isas(analysis.board))[-1], "auto")
+    if last.arena_bytes <= limit:
         return "Try --schedule auto."
+    searched = (
+        ""
+        if last.searched is None or not last.searched.exhaustive
+        else f", and nothing less exists in {last.searched.kind}"
+    )
     by_rows = "" if analysis.input == "rows" else ", or try --input rows"
-    return f"No schedule searched needs less than {least:,} B: choose a board with more SRAM{by_rows}."
+    return f"No schedule searched needs less than {last.arena_bytes:,} B{searched}: choose a board with more SRAM{by_rows}."
 
 
 def _largest(program: Program) -> str:

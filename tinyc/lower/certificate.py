@@ -17,9 +17,9 @@ from tinyc.lower.lower import PUSHED_ROW
 from tinyc.lower.program import Demand, Loop, LoopTile, Port, Program, RegionLoop, Source
 from tinyc.ops import Concatenation, Reshape
 from tinyc.plan import Mode, Step, View
+from tinyc.plan.bounds import state_bytes
 from tinyc.plan.place import ALIGNMENT, lower_bound
 from tinyc.plan.problem import STATE, scratch_name
-from tinyc.plan.search import state_bytes
 
 FORMAT = "tinyc certificate"
 VERSION = 2
@@ -63,7 +63,7 @@ def certificate(program: Program) -> Document:
 
 def _claims(program: Program) -> Document:
     """What the planner says of its plan; the bound comes from the fullest tick, or from the solver's proof."""
-    placement = program.plan.placement
+    placement, searched = program.plan.placement, program.plan.searched
     bound = lower_bound(program.plan.problem, banks=len(placement.banks))
     return {
         "placement_bytes": placement.bytes,
@@ -71,7 +71,7 @@ def _claims(program: Program) -> Document:
         "lower_bound_bytes": placement.lower_bound,
         "lower_bound_from": "live buffers" if placement.lower_bound == bound else "solver",
         "placement_optimal": placement.optimal,
-        "search_exhaustive": False,
+        "search_exhaustive": searched is not None and searched.exhaustive,
         "extra_macs": program.plan.extra_macs,
     }
 

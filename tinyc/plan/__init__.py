@@ -6,9 +6,20 @@ which decides before sizes are known.
 """
 
 from tinyc.plan.banks import Bank, place_in_banks
-from tinyc.plan.plan import Direction, Group, Mode, Plan, make_plan
-from tinyc.plan.search import pareto
+from tinyc.plan.plan import Direction, Group, Mode, Plan, judged, make_front, make_plan
 from tinyc.plan.step import Step
 from tinyc.plan.views import View
 
-__all__ = ["Bank", "Direction", "Group", "Mode", "Plan", "Step", "View", "make_plan", "pareto", "place_in_banks"]
+__all__ = [
+    "Bank",
+    "Direction",
+    "Group",
+    "Mode",
+    "Plan",
+    "Step",
+    "View",
+    "judged",
+    "make_front",
+    "make_plan",
+    "place_in_banks",
+]

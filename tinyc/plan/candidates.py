@@ -87,13 +87,26 @@ def make_region(
     start: int,
     end: int,
 ) -> Region | None:
-    """The region of steps [start, end); None where some step cannot run by rows or reads rows that do not line up.
+    """The region of steps [start, end) with the smallest rings; None where there is none."""
+    found = region_variants(graph, steps, alive, pinned, start, end)
+    return min(found, key=lambda region: sum(region.ring_bytes.values()), default=None)
+
+
+def region_variants(
+    graph: Graph,
+    steps: Sequence[Step],
+    alive: Mapping[str, Lifetime],
+    pinned: frozenset[str],
+    start: int,
+    end: int,
+) -> list[Region]:
+    """Steps [start, end) as a region, for each order of demands; none where some step cannot run by rows or reads rows that do not line up.
 
     `pinned` roots (inputs and outputs of the graph) are never rings.
     """
     chosen = steps[start:end]
     if any(step.kernel.extent is Extent.WHOLE for step in chosen):
-        return None
+        return []
     written = {step.output.root for step in chosen}
     inner = frozenset(
         root
@@ -104,14 +117,12 @@ def make_region(
         and _rows_line_up(graph, root, chosen)
     )
     if not _streamable(graph, chosen, written):
-        return None
+        return []
     orders = [_reads(chosen, flip=False)]
     if any(_joins(step, written) for step in chosen):
         orders.append(_reads(chosen, flip=True))
     found = [_simulated(graph, chosen, alive, inner, start, end, order) for order in orders]
-    return min(
-        (region for region in found if region is not None), key=lambda r: sum(r.ring_bytes.values()), default=None
-    )
+    return [region for region in found if region is not None]
 
 
 def _streamable(graph: Graph, chosen: Sequence[Step], written: set[str]) -> bool:
@@ -150,6 +161,13 @@ def is_overwritten(chosen: Sequence[Step], index: int) -> bool:
     """Whether a later step computes in place what the step at `index` writes."""
     place = chosen[index].output
     return any(later.output == place and place in later.inputs for later in chosen[index + 1 :])
+
+
+def views_meet(view: View, tensor: Tensor, other: View, other_tensor: Tensor) -> bool:
+    """Whether two views may have bytes in common."""
+    if view.root != other.root:
+        return False
+    return view.row_stride != other.row_stride or _share_bytes(view, tensor, other, other_tensor)
 
 
 @lru_cache(maxsize=65536)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cache, partial
 
 from tinyc.errors import ModelError
 from tinyc.ir import Graph, Op, Operands, Operation, Tensor
@@ -13,16 +14,20 @@ from tinyc.kernels.contract import Extent, Isa, Kernel
 from tinyc.ops import Concatenation, InputRows, Reshape
 from tinyc.plan.banks import Bank, place_in_banks
 from tinyc.plan.candidates import Region, kept_rows
+from tinyc.plan.exact import Searched, judge, least_memory_in_any_order, settle
 from tinyc.plan.place import Buffer, Overlap, Placement, Problem, place
 from tinyc.plan.problem import STATE, group_ticks, make_problem, scratch_name
 from tinyc.plan.regions import Tile
-from tinyc.plan.search import Partition, layers, least_memory, least_work, patches, spare_scratch
+from tinyc.plan.search import Partition, Point, layers, least_work, patches, points_below, spare_scratch
 from tinyc.plan.step import Step
 from tinyc.plan.views import View, assign_views, whole
 
 NO_KERNEL = (Concatenation, InputRows, Reshape)
 """Operators that become views or copies."""
 
+
+_Lean = tuple[tuple[Step, ...], Mapping[str, View], Point]
+"""The steps with kernels of the least scratch, in the best order, and their least memory."""
 
 MOST_ATTEMPTS = 8
 """How often to ask for a smaller peak where placement needs more than its bound."""
@@ -87,6 +92,8 @@ class Plan:
     arena_bytes: int
     live: tuple[tuple[Buffer, ...], ...]
     """For each step, the buffers in use when the arena is fullest while it runs, or the region that it is in."""
+    searched: Searched | None = None
+    """What is proven of it, where that was asked for."""
 
     @property
     def kept(self) -> Mapping[str, int]:
@@ -139,7 +146,14 @@ def make_plan(
     plan = _in_one_bank(
         graph, isas=isas, schedule=schedule, budget=_least(budget, sum(b.bytes for b in banks)), effort=effort
     )
-    return plan if not banks else _in_banks(plan, schedule, banks, budget, effort)
+    return judged(plan if not banks else _in_banks(plan, schedule, banks, budget, effort), schedule, effort=effort)
+
+
+def judged(plan: Plan, schedule: str, *, effort: float = 2.0) -> Plan:
+    """The plan with what the search proves of it."""
+    tiled, reached = any(group.tiles for group in plan.groups), plan.placement.bytes
+    found = judge(plan.graph, plan.steps, plan.views, schedule=schedule, tiled=tiled, reached=reached, effort=effort)
+    return replace(plan, searched=found)
 
 
 def _least(budget: int | None, room: int) -> int | None:
@@ -172,24 +186,74 @@ def _placed_in_banks(plan: Plan, banks: Sequence[Bank], budget: int | None, effo
 def _in_one_bank(graph: Graph, *, isas: tuple[Isa, ...], schedule: str, budget: int | None, effort: float) -> Plan:
     """The plan where all of the arena is one block."""
     steps, views = make_steps(graph, isas=isas)
+    if schedule == "layers":
+        return _placed(graph, steps, views, layers(graph, steps, views), effort)
+    if schedule == "patches":
+        found = patches(graph, steps, views, peak=budget) or patches(graph, steps, views, peak=None)
+        partition = layers(graph, steps, views) if found is None else found.partition
+        return _placed(graph, steps, views, partition, effort)
+    lean = cache(partial(_lean, graph, isas))
+    best = _with_less_scratch(graph, isas, _least_arena(graph, steps, views, effort), lean, effort, budget)
+    if schedule != "auto" or budget is None or best.arena_bytes <= budget:
+        return best
+    fitting = (plan for plan in _for_budget(graph, isas, lean, budget, effort) if plan.arena_bytes <= budget)
+    return next(fitting, None) or min((best, *_smaller(graph, isas, lean, effort)), key=lambda plan: plan.arena_bytes)
+
+
+def _least_arena(graph: Graph, steps: tuple[Step, ...], views: Mapping[str, View], effort: float) -> Plan:
+    ordered, point = least_memory_in_any_order(graph, steps, views)
     plans = [
-        _placed(graph, steps, views, partition, effort)
-        for partition in _partitions(graph, steps, views, schedule, budget)
+        _placed(graph, steps, views, layers(graph, steps, views), effort),
+        _placed(graph, ordered, views, point.partition, effort),
     ]
     best = min(plans, key=lambda plan: plan.arena_bytes)
-    if schedule in ("auto", "stream"):
-        best = _with_less_scratch(graph, isas, best, effort, budget)
-    if schedule != "auto" or budget is None:
+    if best.placement.bytes <= point.peak:
         return best
+    settled = settle(graph, steps, views, below=best.placement.bytes, effort=effort)
+    if settled.partition is None:
+        return best
+    return min(best, _placed(graph, settled.steps, views, settled.partition, effort), key=lambda plan: plan.arena_bytes)
+
+
+def _for_budget(
+    graph: Graph, isas: tuple[Isa, ...], lean: Callable[[], _Lean], budget: int, effort: float
+) -> Iterator[Plan]:
+    """Plans that should be within the budget, in tiles; then every one that `make_front` has."""
+    steps, views, _ = lean()
     peak = budget
     for _ in range(MOST_ATTEMPTS):
-        point = least_work(graph, best.steps, best.views, peak=peak) if best.arena_bytes > budget else None
+        point = least_work(graph, steps, views, peak=peak)
         if point is None:
             break
-        placed = _placed(graph, best.steps, best.views, point.partition, effort)
-        best = min(best, placed, key=lambda plan: plan.arena_bytes)
-        peak = point.peak - max(placed.arena_bytes - budget, 64)  # what placement missed the bound by, ask for less
-    return best
+        plan = _with_spare(graph, isas, steps, views, point, effort)
+        yield plan
+        peak = point.peak - max(plan.arena_bytes - budget, 64)  # what placement missed the bound by, ask for less
+    yield from _smaller(graph, isas, lean, effort)
+
+
+def make_front(graph: Graph, *, isas: tuple[Isa, ...], effort: float = 2.0) -> tuple[Plan, ...]:
+    """The plan that `auto` chooses, then those that need less memory for more work, down to the least that tiles reach."""
+    front = [_in_one_bank(graph, isas=isas, schedule="auto", budget=None, effort=effort)]
+    for plan in _smaller(graph, isas, partial(_lean, graph, isas), effort):
+        if plan.arena_bytes < front[-1].arena_bytes:
+            if len(front) > 1 and plan.extra_macs <= front[-1].extra_macs:
+                front.pop()
+            front.append(plan)
+    return tuple(front)
+
+
+def _smaller(graph: Graph, isas: tuple[Isa, ...], lean: Callable[[], _Lean], effort: float) -> Iterator[Plan]:
+    """Plans of kernels without more scratch than there is room for: the least that computes nothing twice, then in tiles."""
+    steps, views, point = lean()
+    yield _with_spare(graph, isas, steps, views, point, effort)
+    for smaller in points_below(graph, steps, views, peak=point.peak):
+        yield _with_spare(graph, isas, steps, views, smaller, effort)
+
+
+def _lean(graph: Graph, isas: tuple[Isa, ...]) -> _Lean:
+    steps, views = make_steps(graph, isas=isas, scratch={operation.name: 0 for operation in graph.operations})
+    ordered, point = least_memory_in_any_order(graph, steps, views)
+    return ordered, views, point
 
 
 def make_steps(
@@ -207,36 +271,59 @@ def make_steps(
     return _steps(graph, kernels, views, isas), views
 
 
-def _with_less_scratch(graph: Graph, isas: tuple[Isa, ...], plan: Plan, effort: float, budget: int | None) -> Plan:
+def _with_less_scratch(
+    graph: Graph,
+    isas: tuple[Isa, ...],
+    plan: Plan,
+    leanest: Callable[[], _Lean],
+    effort: float,
+    budget: int | None,
+) -> Plan:
     """`plan`, or one with kernels that need less scratch where scratch makes the peak.
 
     The one of least arena times instructions: a hundredth of the one is worth a hundredth of the other.  Where only the other is within
     the budget, as fast as the budget allows.
     """
-    names = [step.name for step in plan.steps]
-    lean, lean_views = make_steps(graph, isas=isas, scratch=dict.fromkeys(names, 0))
-    if [step.name for step in lean] != names or [step.kernel for step in lean] == [step.kernel for step in plan.steps]:
+    lean, lean_views, point = leanest()
+    full = {step.name: step for step in plan.steps}
+    if full.keys() != {step.name for step in lean} or all(step.kernel == full[step.name].kernel for step in lean):
         return plan
-    point = least_memory(graph, lean, lean_views)
     if point.peak >= plan.arena_bytes:
         return plan
     spare = spare_scratch(graph, lean, lean_views, point)
-    work = _work_by_scratch(plan.steps, lean, spare)
+    work = _work_by_scratch([full[step.name] for step in lean], lean, spare)
     if budget is not None and plan.arena_bytes > budget:
         extra = max((e for e in work if point.peak + e <= budget), default=0)
     else:
         extra = min(work, key=lambda e: min(point.peak + e, plan.arena_bytes) * work[e])
         if point.peak + extra >= plan.arena_bytes:
             return plan
-    limits = {name: room + extra for name, room in zip(names, spare, strict=True)}
+    found = _with_spare(graph, isas, lean, lean_views, point, effort, extra=extra)
+    return min(plan, found, key=lambda each: each.arena_bytes)
+
+
+def _with_spare(
+    graph: Graph,
+    isas: tuple[Isa, ...],
+    lean: tuple[Step, ...],
+    lean_views: Mapping[str, View],
+    point: Point,
+    effort: float,
+    *,
+    extra: int = 0,
+) -> Plan:
+    """The point's plan, with kernels that need more scratch wherever there is room for it, or `extra` bytes more."""
+    spare = spare_scratch(graph, lean, lean_views, point)
+    limits = {step.name: room + extra for step, room in zip(lean, spare, strict=True)}
     steps, views = make_steps(graph, isas=isas, scratch=limits)
-    for mine, its in zip(steps, lean, strict=True):
-        if _shape_of(mine) != _shape_of(its):
-            limits[its.name] = 0  # the partition is made for the lean kernel's calls
-    steps, views = make_steps(graph, isas=isas, scratch=limits)
-    if [_shape_of(step) for step in steps] != [_shape_of(step) for step in lean]:
-        steps, views = lean, lean_views
-    return min(plan, _placed(graph, steps, views, point.partition, effort), key=lambda each: each.arena_bytes)
+    shapes = {step.name: _shape_of(step) for step in steps}
+    unlike = [step.name for step in lean if shapes.get(step.name) != _shape_of(step)]
+    if unlike:  # the partition is made for the lean kernel's calls
+        steps, views = make_steps(graph, isas=isas, scratch=limits | dict.fromkeys(unlike, 0))
+    by_name = {step.name: step for step in steps}
+    if {name: _shape_of(step) for name, step in by_name.items()} != {step.name: _shape_of(step) for step in lean}:
+        return _placed(graph, lean, lean_views, point.partition, effort)
+    return _placed(graph, tuple(by_name[step.name] for step in lean), views, point.partition, effort)
 
 
 def _work_by_scratch(full: Sequence[Step], lean: Sequence[Step], spare: Sequence[int]) -> dict[int, int]:
@@ -254,17 +341,6 @@ def _work_by_scratch(full: Sequence[Step], lean: Sequence[Step], spare: Sequence
 def _shape_of(step: Step) -> tuple[object, ...]:
     """What a partition takes for granted of a step."""
     return step.name, step.inputs, step.output, step.kernel.extent, step.kernel.in_place
-
-
-def _partitions(
-    graph: Graph, steps: tuple[Step, ...], views: Mapping[str, View], schedule: str, budget: int | None
-) -> list[Partition]:
-    if schedule == "layers":
-        return [layers(graph, steps, views)]
-    if schedule == "patches":
-        found = patches(graph, steps, views, peak=budget) or patches(graph, steps, views, peak=None)
-        return [layers(graph, steps, views) if found is None else found.partition]
-    return [layers(graph, steps, views), least_memory(graph, steps, views).partition]
 
 
 def _placed(

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tinyc.ir import Graph, Window
+from tinyc.plan.bounds import pinned_lifetimes, pinned_roots, single_distances, state_bytes
 from tinyc.plan.candidates import Lifetime, Region
 from tinyc.plan.overlap import Distance
 from tinyc.plan.place import Buffer, Overlap, Problem
-from tinyc.plan.search import Partition, pinned_lifetimes, pinned_roots, single_distances, state_bytes
+from tinyc.plan.search import Partition
 from tinyc.plan.step import Step
 from tinyc.plan.views import Views
 

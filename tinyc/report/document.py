@@ -49,7 +49,7 @@ def json_text(document: Document) -> str:
 def _analysis(analysis: Analysis) -> Document:
     program, model = analysis.program, analysis.model
     macs = sum(layer.macs for layer in program.layers)
-    placement = program.plan.placement
+    placement, searched = program.plan.placement, program.plan.searched
     board = analysis.board
     emulated = board is not None and not board.is_host
     predicted = predicted_layers(program) if emulated else None
@@ -72,7 +72,9 @@ def _analysis(analysis: Analysis) -> Document:
             "peak_sram_bytes": None,
             "lower_bound_bytes": placement.lower_bound,
             "placement_optimal": placement.optimal,
-            "search_exhaustive": False,
+            "search_exhaustive": searched is not None and searched.exhaustive,
+            "search_bound_bytes": None if searched is None else searched.bound,
+            "search_class": None if searched is None else searched.kind,
             "layers_arena_bytes": layer_by_layer_bytes(model.graph),
             "banks": by_bank(analysis),
             "peak": [
@@ -91,7 +93,12 @@ def _analysis(analysis: Analysis) -> Document:
             "regions": program.plan.regions,
             "extra_macs": program.plan.extra_macs,
             "pareto": [
-                {"arena_bytes": size, "extra_macs_ratio": extra / max(macs, 1)} for size, extra in analysis.pareto
+                {
+                    "arena_bytes": way.arena_bytes,
+                    "extra_macs_ratio": way.extra_macs / max(macs, 1),
+                    "ram_bytes": way.arena_bytes + analysis.stack_allowance,
+                }
+                for way in analysis.ways
             ],
         },
         "flash": {"weights_bytes": weights_bytes(analysis), "code_bytes": None, "total_bytes": None},

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from tinyc.board import Board
 from tinyc.build import arena_banks
-from tinyc.plan import place_in_banks
-from tinyc.plan.problem import make_problem
-from tinyc.plan.search import Point
+from tinyc.plan import Plan, place_in_banks
 from tinyc.report.report import Analysis
 
 Way = tuple[int, int]
@@ -44,20 +42,18 @@ def way_to_fit(analysis: Analysis, board: Board) -> Way | None:
     plan = analysis.program.plan
     if len(board.arena_banks) == 1:
         room = arena_room(board)
-        ways = [(extra, size) for size, extra in analysis.pareto if size <= room]
+        ways = [(way.extra_macs, way.arena_bytes) for way in analysis.ways if way.arena_bytes <= room]
         return (0, analysis.program.arena_bytes) if analysis.program.arena_bytes <= room else min(ways, default=None)
     placement = place_in_banks(plan.problem, arena_banks(board, plan.graph), effort=0.0)
     if placement.fits:
         return 0, placement.bytes
-    found = [(point.extra_macs, size) for point in analysis.points if (size := _placed(analysis, point, board))]
+    found = [(way.extra_macs, size) for way in analysis.ways if (size := _placed(way, board))]
     return min(found, default=None)
 
 
-def _placed(analysis: Analysis, point: Point, board: Board) -> int:
+def _placed(way: Plan, board: Board) -> int:
     """The bytes of a way to run the model in the board's banks, 0 where they have no room for it."""
-    if point.peak > arena_room(board):
+    if way.arena_bytes > arena_room(board):
         return 0
-    plan = analysis.program.plan
-    problem = make_problem(plan.graph, plan.steps, plan.views, point.partition)
-    placement = place_in_banks(problem, arena_banks(board, plan.graph), effort=0.0)
+    placement = place_in_banks(way.problem, arena_banks(board, way.graph), effort=0.0)
     return placement.bytes if placement.fits else 0

@@ -9,7 +9,7 @@ from tinyc.board import Board
 from tinyc.build import Firmware
 from tinyc.ir import Graph
 from tinyc.lower import Program
-from tinyc.plan.search import Point
+from tinyc.plan import Plan
 from tinyc.run import RunResult
 
 
@@ -71,10 +71,10 @@ class Analysis:
     program: Program
     schedule: str
     input: str
-    pareto: tuple[tuple[int, int], ...]
-    """(arena bytes, multiply-accumulates computed again) of the ways to run the model, least work first."""
-    points: tuple[Point, ...]
-    """The same ways with what runs together; empty where only the plan was asked for."""
+    ways: tuple[Plan, ...]
+    """The ways to run the model, least work and most memory first; only the plan where no others were asked for."""
+    stack_allowance: int
+    """What `--ram` must leave beside each arena."""
     seconds: Seconds
 
 

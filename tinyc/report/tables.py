@@ -201,6 +201,8 @@ def _memory(document: Document, board: Board | None) -> Iterable[Fact]:
     optimal = "the smallest possible for this schedule" if memory["placement_optimal"] else "not proven smallest"
     yield "arena", f"{memory['arena_bytes']:,}", f"{optimal}; lower bound {memory['lower_bound_bytes']:,}"
     yield "schedule", document["schedule"]["mode"], _schedule(document)
+    proof = "nothing needs less" if memory["search_exhaustive"] else f"at least {memory['search_bound_bytes'] or 0:,}"
+    yield "searched", "", f"{memory['search_class']}: {proof}"
     peak, unknown = memory["peak_sram_bytes"], "not measured there" if document["run"] else "known once it is built"
     if peak is None:
         yield "stack", "", unknown
@@ -238,9 +240,9 @@ def _pareto(document: Document) -> Iterable[RenderableType]:
     points = document["schedule"]["pareto"]
     if len(points) < 2:
         return
-    table = _table(right=("arena", "extra MACs"))
+    table = _table(right=("arena", "extra MACs", "--ram"))
     for point in points:
-        table.add_row(f"{point['arena_bytes']:,}", f"{point['extra_macs_ratio']:.1%}")
+        table.add_row(f"{point['arena_bytes']:,}", f"{point['extra_macs_ratio']:.1%}", f"{point['ram_bytes']}")
     yield Group(Text("Less memory for more work (--ram chooses)", style="bold"), table, Text(""))
 
 
