@@ -9,7 +9,7 @@ import pytest
 from tinyc.lower import predicted_layers, predicted_total
 from tinyc.pipeline import Options, analyze, deploy
 
-MODELS = ("mlperf_kws_dscnn_int8", "mlperf_ad_ae_int8")
+MODELS = ("mlperf_kws_dscnn_int8", "mlperf_strww_int8")
 
 
 def near(path: Path, board: str) -> None:

@@ -297,9 +297,10 @@ def _window_words(operands: Operands) -> int:
 
 
 def _is_window(op: Op, operands: Operands) -> bool:
+    """Windows of at least two columns: those of one share nothing with their neighbours that staging would save."""
     assert isinstance(op, DepthwiseConv2D)
-    rows = operands.input(1).shape[1]
-    return rows <= MOST_ROWS and _window_words(operands) <= MOST_WORDS and op.dilation[1] == 1
+    _, rows, columns, _ = operands.input(1).shape
+    return columns > 1 and rows <= MOST_ROWS and _window_words(operands) <= MOST_WORDS and op.dilation[1] == 1
 
 
 def _accepts_window(op: Op, operands: Operands, ties: Ties) -> bool:

@@ -91,7 +91,7 @@ def _bind_product(op: Op, operands: Operands, strides: Strides) -> Bound:
 
 def _product_cost(op: Op, operands: Operands) -> int:
     rows, columns, channels = operands.output.hwc
-    return 10 * rows * columns * channels + 20 * rows
+    return rows * (columns * (10 + 8 * channels) + 10)
 
 
 KERNELS: tuple[Kernel, ...] = (

@@ -40,7 +40,7 @@ def _table(op: Op, operands: Operands) -> Array:
 
 def _cost(op: Op, operands: Operands) -> int:
     rows, columns, channels = operands.output.hwc
-    return rows * (20 + 5 * columns * channels)
+    return rows * (20 + 4 * columns * channels)
 
 
 KERNELS: tuple[Kernel, ...] = tuple(

@@ -61,7 +61,7 @@ def _bind(op: Op, operands: Operands, strides: Strides) -> Bound:
 
 
 def _cost(op: Op, operands: Operands) -> int:
-    return 5 * operands.input(0).elements + 40 * operands.output.elements
+    return 2 * operands.input(0).elements + 10 * operands.output.elements
 
 
 def _accepts_image(op: Op, operands: Operands) -> bool:

@@ -184,7 +184,7 @@ def _row_cost(op: Op, operands: Operands) -> int:
 
 
 def _whole_cost(op: Op, operands: Operands) -> int:
-    return 14 * operands.output.elements
+    return 5 * operands.output.elements
 
 
 # --- resizing ---------------------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def _sources(op: Op, operands: Operands, axis: int) -> CArray:
 
 def _resize_cost(op: Op, operands: Operands) -> int:
     rows, columns, _ = operands.output.hwc
-    return rows * columns * (30 + _pixel_bytes(operands))
+    return rows * columns * (8 + 9 * _pixel_bytes(operands) // 16)
 
 
 KERNELS: tuple[Kernel, ...] = (

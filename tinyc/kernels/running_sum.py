@@ -54,7 +54,8 @@ def _cost_scalar(op: Op, operands: Operands) -> int:
 
 
 def _cost_dsp(op: Op, operands: Operands) -> int:
-    return 2 * operands.input(0).elements + 8 * operands.output.elements
+    rows, columns, channels = operands.input(0).hwc
+    return rows * -(-channels // 4) * (21 + 5 * columns)
 
 
 def _cost_finish(op: Op, operands: Operands) -> int:

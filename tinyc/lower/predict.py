@@ -27,32 +27,34 @@ def predicted_total(program: Program) -> int:
 
 def _layer(step: Step, loop: Loop) -> int:
     rows, columns, _ = loop.layer.tensor.hwc
-    once = _one_row(step.operands) if _is_cut(step, loop) else None
-    whole = step.kernel.cost(step.op, step.operands) if once is None else rows * step.kernel.cost(step.op, once)
+    whole = _whole(step, loop)
     made = sum((tile.end - tile.first) * (tile.x1 - tile.x0) for tile in loop.tiles)
     return whole * made // max(rows * columns, 1) if loop.tiles else whole
 
 
-def _is_cut(step: Step, loop: Loop) -> bool:
-    """Whether a kernel that could take the tensor as one long row is called row by row."""
-    return step.kernel.extent is Extent.LONG_ROW and loop.mode is Mode.ROWS and loop.layer.rows > 1
+def _whole(step: Step, loop: Loop) -> int:
+    """Without tiles; a kernel that can take the tensor as one long row says what one of its calls takes."""
+    if step.kernel.extent is not Extent.LONG_ROW or _differ_in_rows(step.operands):
+        return step.kernel.cost(step.op, step.operands)
+    calls = loop.layer.rows if loop.mode is Mode.ROWS else 1
+    return calls * step.kernel.cost(step.op, _one_call(step.operands, calls))
 
 
-def _one_row(operands: Operands) -> Operands | None:
-    """The operands of one call; None where an input has other rows than the output."""
-    rows = operands.output.hwc[0]
-    activations = [each for each in operands.inputs if each is not None and not each.is_constant]
-    if any(each.hwc[0] not in (1, rows) for each in activations):
-        return None
+def _differ_in_rows(operands: Operands) -> bool:
+    return len({each.hwc[:2] for each in (*operands.inputs, operands.output) if each and not each.is_constant}) > 1
+
+
+def _one_call(operands: Operands, calls: int) -> Operands:
+    """The operands of one of so many calls: each is handed as many rows, as one."""
+
+    def row(tensor: Tensor) -> Tensor:
+        rows, columns, channels = tensor.hwc
+        return tensor if tensor.is_constant else replace(tensor, shape=(1, 1, rows // calls * columns, channels))
+
     return Operands(
-        inputs=tuple(None if each is None else _first_row(each) for each in operands.inputs),
-        outputs=tuple(map(_first_row, operands.outputs)),
+        inputs=tuple(None if each is None else row(each) for each in operands.inputs),
+        outputs=tuple(map(row, operands.outputs)),
     )
-
-
-def _first_row(tensor: Tensor) -> Tensor:
-    _, columns, channels = tensor.hwc
-    return tensor if tensor.is_constant else replace(tensor, shape=(1, 1, columns, channels))
 
 
 def _schedule(group: Loop | RegionLoop) -> int:
