@@ -1,4 +1,4 @@
-"""The four chips as far as their firmware touches them, on Unicorn: flash and RAM at the real addresses, clocks that are ready only when
+"""The chips as far as their firmware touches them, on Unicorn: flash and RAM at the real addresses, clocks that are ready only when
 started in the right order, a serial port.
 
 Written from the reference manuals and not from the firmware: the pins, the dividers and the wait states are computed here from what the
@@ -7,7 +7,7 @@ firmware stored.  Any access to a register or an address that is not here is an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import unicorn
@@ -347,8 +347,156 @@ class Stm32h743(Chip):
         return self.core_hz / 4 / self.registers[self.usart + 0x0C]
 
 
-CHIPS = {"stm32f746": Stm32f746, "stm32f407": Stm32f407, "stm32h743": Stm32h743, "nrf52840": Nrf52840}
-CORES = {"cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7, "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4}
+SYSC, FCACHE, MSTPCRB, SCI9, PFS = 0x4001_E000, 0x4001_C100, 0x4020_3004, 0x4035_8900, 0x4040_0800
+RA_SCKDIVCR, RA_SCKDIVCR2, RA_SCKSCR, RA_PLLCCR, RA_PLLCR = (SYSC + offset for offset in (0x20, 0x24, 0x26, 0x28, 0x2A))
+RA_MOSCCR, RA_OSCSF, RA_PLLCCR2, RA_SCICKDIVCR, RA_SCICKCR = (
+    SYSC + offset for offset in (0x32, 0x3C, 0x4C, 0x54, 0x55)
+)
+RA_MOSCWTCR, RA_PRCR, RA_MOMCR = (SYSC + offset for offset in (0xA2, 0x3FA, 0xA50))
+RA_FCACHEIV, RA_FLWT, RA_PWPR, RA_MSCR = FCACHE + 4, FCACHE + 0x1C, PFS + 0x514, 0xE001_E000
+RA_TX, RA_RX = PFS + 0x40 * 10 + 4 * 14, PFS + 0x40 * 10 + 4 * 15
+SCI_CCR0, SCI_CCR2, SCI_CSR, SCI_CFCLR = (SCI9 + offset for offset in (0x08, 0x10, 0x48, 0x68))
+
+
+class Ra8m1(Chip):
+    """SCI9 on PA14 and PA15; a crystal of 20 MHz, PLL1P for the core.  Registers are locked as they are after reset."""
+
+    crystal = 20e6
+    spaces = (0x4000_0000, 0x4020_0000, 0x4034_0000, 0x4040_0000, 0xE001_0000)
+    divisors: tuple[int | None, ...] = (1, 2, 4, 8, 16, 32, 64, None, 3, 6, 12)
+    limits = (120e6, 60e6, 60e6, 120e6, 120e6, 240e6, 240e6, 60e6)
+    """Of PCLKD, PCLKC, PCLKB, PCLKA, BCLK, PCLKE, ICLK and FCLK, from the low end of SCKDIVCR."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        clocks = (RA_SCKDIVCR, RA_SCKDIVCR2, RA_OSCSF, RA_PLLCCR2, RA_SCICKDIVCR, RA_MOSCWTCR, RA_PRCR, RA_MOMCR)
+        self.registers = {
+            **dict.fromkeys((*clocks, FCACHE, RA_FCACHEIV, RA_FLWT, RA_MSCR, RA_TX, RA_RX), 0),
+            **dict.fromkeys((SCI9, SCI9 + 4, SCI_CCR0, SCI_CCR2, SCI_CSR, SCI_CFCLR), 0),
+            RA_SCKSCR: 1,
+            RA_PLLCCR: 0x1900,
+            RA_PLLCR: 1,
+            RA_MOSCCR: 1,
+            RA_SCICKCR: 1,
+            RA_PWPR: 0x80,
+            MSTPCRB: 0xFFFF_FFFF,
+        }
+        self.guarded = {*clocks, RA_SCKSCR, RA_PLLCCR, RA_PLLCR, RA_MOSCCR, RA_SCICKCR} - {RA_PRCR}
+
+    def divisor(self, code: int) -> int:
+        found = self.divisors[code]
+        assert found is not None, "the divider is one that there is"
+        return found
+
+    @property
+    def pll_hz(self) -> float:
+        word, outputs = self.registers[RA_PLLCCR], self.registers[RA_PLLCCR2]
+        assert not word >> 4 & 1 and word & 3 < 3, "the PLL runs from the crystal, divided by 1, 2 or 3"
+        reference, multiplier = self.crystal / ((word & 3) + 1), (word >> 8 & 0xFF) + 1
+        assert 6e6 <= reference <= 12e6 and 53 <= multiplier <= 180
+        vco = reference * multiplier
+        assert 640e6 <= vco <= 1440e6, "the VCO is in its range"
+        p, q, r = ((outputs >> shift & 15) + 1 for shift in (0, 4, 8))
+        assert p in (2, 4, 6, 8, 16) and 40e6 <= vco / p <= 480e6
+        assert all(each in (2, 3, 4, 5, 6, 8, 9) and 71e6 <= vco / each <= 480e6 for each in (q, r))
+        return vco / p
+
+    @property
+    def core_hz(self) -> float:
+        assert self.registers[RA_MSCR] >> 2 & 1, "the data cache writes through"
+        assert self.registers[FCACHE] == 1, "the flash cache is on"
+        return self._core_hz
+
+    @property
+    def _core_hz(self) -> float:
+        source = self.pll_hz if self.registers[RA_SCKSCR] == 5 else 8e6
+        return source / self.divisor(self.registers[RA_SCKDIVCR2])
+
+    def store(self, address: int, value: int) -> None:
+        before = self.registers.get(address, 0)
+        if address in self.guarded:
+            assert self.registers[RA_PRCR] & 1, "the clock registers are unlocked"
+        assert address != MSTPCRB or self.registers[RA_PRCR] & 2, "the module registers are unlocked"
+        assert address not in (RA_TX, RA_RX) or self.registers[RA_PWPR] == 1 << 6, "the pins are unlocked"
+        assert address != RA_PWPR or not value >> 6 & 1 or not before >> 7, "B0WI goes first"
+        assert address not in (RA_MOMCR, RA_MOSCWTCR) or self.registers[RA_MOSCCR] == 1, "the crystal stands still"
+        assert address not in (RA_PLLCCR, RA_PLLCCR2) or self.registers[RA_PLLCR] == 1, "the PLL stands still"
+        assert address != RA_SCICKDIVCR or self.registers[RA_SCICKCR] >> 7, "SCICLK has stopped"
+        assert not SCI9 <= address < SCI9 + 0x100 or not self.registers[MSTPCRB] >> 22 & 1, "SCI9 has a clock"
+        assert address != SCI_CCR2 or not self.registers[SCI_CCR0], "the SCI stands still"
+        super().store(address, value)
+        if address == RA_PRCR:
+            assert value >> 8 == 0xA5, "the key"
+        self._follow(address, value)
+
+    def _follow(self, address: int, value: int) -> None:
+        """What the hardware makes of a store."""
+        if address == RA_MOSCCR and not value:
+            assert self.registers[RA_MOMCR] == 1 << 4 | 3 << 1 and self.registers[RA_MOSCWTCR] >= 5, (
+                "a crystal of 20 MHz"
+            )
+            self.registers[RA_OSCSF] |= 1 << 3
+        if address == RA_PLLCR and not value:
+            assert self.registers[RA_OSCSF] >> 3 & 1, "the crystal runs"
+            self.registers[RA_OSCSF] |= 1 << 5 if self.pll_hz else 0
+        if address == RA_FCACHEIV:
+            self.registers[RA_FCACHEIV] = 0
+        if address == RA_SCICKCR:
+            assert self.registers[RA_PRCR] & 1
+            self.registers[RA_SCICKCR] = value & 0x7F | (value >> 6 & 1) << 7
+        if address == RA_SCKSCR:
+            assert value == 5 and self.registers[RA_OSCSF] >> 5 & 1, "the PLL is locked"
+            assert self._core_hz <= 240e6, "the core goes to the PLL at half its speed"
+        if address in (RA_SCKSCR, RA_SCKDIVCR, RA_SCKDIVCR2) and self.registers[RA_SCKSCR] == 5:
+            self._check_clocks()
+        if address == SCI9 + 4:
+            assert self.registers[SCI_CCR0] == 1 << 4 | 1, "TE and RE are set"
+            self.sent.append(value & 0xFF)
+
+    def _check_clocks(self) -> None:
+        word = self.registers[RA_SCKDIVCR]
+        for index, most in enumerate(self.limits):
+            assert self.pll_hz / self.divisor(word >> 4 * index & 15) <= most, f"clock {index} is in its range"
+        buses = self.pll_hz / self.divisor(word >> 24 & 15)
+        assert buses <= self._core_hz, "the core is not slower than the buses"
+        assert buses <= (self.registers[RA_FLWT] + 1) * 48e6, "the flash has enough wait states"
+
+    def load(self, address: int) -> int:
+        if address == SCI_CSR:
+            return 1 << 29 | 1 << 30 | (1 << 31 if self.received else 0)
+        if address == SCI9:
+            return self.received.pop(0)
+        return super().load(address)
+
+    @property
+    def baud(self) -> float:
+        assert (self.registers[RA_TX] >> 16, self.registers[RA_RX] >> 16) == (0x501, 0x501), "PSEL 5, peripheral"
+        assert self.registers[RA_PRCR] == 0xA500 and self.registers[RA_PWPR] == 0x80, "all is locked again"
+        source, word = self.registers[RA_SCICKCR], self.registers[SCI_CCR2]
+        assert source == 5, "SCICLK comes from PLL1P and runs"
+        clock = self.pll_hz / (1, 2, 4, 6, 8, 3, 5)[self.registers[RA_SCICKDIVCR]]
+        assert clock <= 120e6 and not word >> 16 & 1, "SCICLK is in its range, no modulation"
+        clocks = {0: 64, 1: 32, 2: 32, 3: 16}[word >> 4 & 3]
+        return clock / (clocks * 2 ** (2 * (word >> 20 & 3) - 1) * ((word >> 8 & 0xFF) + 1))
+
+
+CHIPS = {
+    "stm32f746": Stm32f746,
+    "stm32f407": Stm32f407,
+    "stm32h743": Stm32h743,
+    "nrf52840": Nrf52840,
+    "ra8m1": Ra8m1,
+}
+CORES = {
+    "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
+    "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4,
+    "cortex-m33": arm_const.UC_CPU_ARM_CORTEX_M33,
+}
+
+
+def on_unicorn(board: Board) -> Board:
+    """The board with a core that Unicorn has: no Armv8.1-M, so its start-up code is compiled for a Cortex-M33."""
+    return board if board.core in CORES else replace(board, core="cortex-m33", fpu="fpv5-sp-d16")
 
 
 @dataclass

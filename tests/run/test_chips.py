@@ -13,14 +13,14 @@ from tinyc.build import Target, build
 from tinyc.run.protocol import Client, CounterKind
 
 pytest.importorskip("unicorn", reason="unicorn is missing: pip install unicorn")
-from chips import CHIPS, Stm32h743, UnicornStream
+from chips import CHIPS, Stm32h743, UnicornStream, on_unicorn
 
 pytestmark = pytest.mark.tools
 
 
 @pytest.mark.parametrize("name", sorted(CHIPS))
 def test_the_boards_own_image_runs(name: str, tmp_path: Path, arm_tools: None) -> None:
-    board = load(name)
+    board = on_unicorn(load(name))
     built = build(handmade.tree(), board=board, target=Target.parse("qemu"), directory=tmp_path)
     assert built.board_bin is not None
     stream = UnicornStream(board=board, image=built.board_bin.read_bytes())
