@@ -212,7 +212,7 @@ def test_where_classes_cannot_be_told_apart_the_reason_is_said(monkeypatch: pyte
     monkeypatch.setenv("TINYC_CC", "no-such-compiler")
     assert (
         classes.unavailable()
-        == "TINYC_CC is no-such-compiler, which is no program; it is needed for --on host and the board host."
+        == "TINYC_CC is no-such-compiler, which is no program; it is needed for --on host, the board host, and kinds of instructions."
     )
     monkeypatch.delenv("TINYC_CC")
     old = tmp_path / "qemu-system-arm"

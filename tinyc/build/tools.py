@@ -47,7 +47,7 @@ QEMU_ARM = Program(
 HOST_CC = Program(
     name="cc",
     variable="TINYC_CC",
-    needed_for="--on host and the board host",
+    needed_for="--on host, the board host, and kinds of instructions",
     install_command="apt-get install gcc",
 )
 OPENOCD = Program(
