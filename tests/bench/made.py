@@ -37,7 +37,9 @@ def results(counts: Counts = COUNTS, *, verdict: str = EQUAL) -> Results:
                 },
             )
         },
-        layers={"dense 640->128": LayerResult(macs=81_920, instructions={"speed": 82_479, "size": None})},
+        layers={
+            "dense 640->128": LayerResult(macs=81_920, instructions={"mps2_an386": 82_479, "mps2_an386 size": None})
+        },
         arenas={
             KWS: ArenaResult(verdict=EQUAL, arena_bytes=6_000, tflm_arena_bytes=24_000),
             "other": ArenaResult(verdict="operator 0 SVDF is not supported", arena_bytes=None, tflm_arena_bytes=10_032),

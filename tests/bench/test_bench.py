@@ -9,7 +9,7 @@ import pytest
 
 from tinyc import cli
 from tinyc.bench import changes, read_peers, read_record, run_bench
-from tinyc.bench.bench import BOARDS, M4, settings
+from tinyc.bench.bench import BOARDS, M4, M55, settings
 from tinyc.bench.measure import ModelJob, Setting
 from tinyc.bench.results import ModelResult, Results
 
@@ -43,15 +43,15 @@ def test_settings_are_named_by_what_is_not_the_default() -> None:
     assert [setting.key for setting in settings(("nrf52840",))] == ["nrf52840"]
 
 
-def test_two_processes_measure_a_layer_and_say_so(tmp_path: Path, arm_tools: None) -> None:
+def test_processes_measure_a_layer_and_say_so(tmp_path: Path, arm_tools: None) -> None:
     said: list[str] = []
     found = run_bench(
-        read_peers(), models=tmp_path, boards=(M4,), only=("dense 640",), jobs=2, progress=said.append
+        read_peers(), models=tmp_path, boards=(M4, M55), only=("dense 640",), jobs=2, progress=said.append
     ).results
     counts = found.layers["dense 640->128"].instructions
-    assert set(counts) == {"speed", "size"}
+    assert set(counts) == {"mps2_an386", "mps2_an386 size", "mps3_an547"}
     assert all(counts.values())
-    assert [line.split()[0] for line in said] == ["1/2", "2/2"]
+    assert [line.split()[0] for line in said] == ["1/3", "2/3", "3/3"]
     assert set(found.tools) == {"arm-none-eabi-gcc", "qemu-system-arm"}
 
 

@@ -57,8 +57,8 @@ def test_a_model_that_becomes_equal_is_better() -> None:
 def test_a_layer_that_gets_slower_or_unequal_is_worse() -> None:
     name = "dense 640->128"
     for count, text in ((90_000, "90,000, recorded 82,479 (+9.1%)"), (None, "no longer measured; recorded 82,479")):
-        now = replace(results(), layers={name: LayerResult(macs=81_920, instructions={"speed": count})})
-        assert changes(results(), now)[0] == (f"layer {name}, --optimize speed: instructions: {text}",)
+        now = replace(results(), layers={name: LayerResult(macs=81_920, instructions={"mps2_an386": count})})
+        assert changes(results(), now)[0] == (f"layer {name} on mps2_an386: instructions: {text}",)
 
 
 def test_a_model_of_the_collection_that_deploys_no_more_is_worse() -> None:

@@ -41,7 +41,7 @@ def test_sram_is_shown_beside_target_and_tflm() -> None:
 def test_instructions_are_shown_for_every_core_that_ran() -> None:
     assert line(results(), KWS, "M4")[1:] == ["M4", "3,288,537", "1.24", "3,800,000", "met", "7,699,234", "2.3"]
     assert line(results(), "M7")[1:] == ["-", "-", "3,800,000", "not", "met", "7,645,039", "-"]
-    assert "M55" not in text(results())
+    assert ["M55"] not in [words[:1] for words in map(str.split, text(results()).splitlines())]
 
 
 def test_weights_are_held_against_the_model_s() -> None:
@@ -49,7 +49,7 @@ def test_weights_are_held_against_the_model_s() -> None:
 
 
 def test_a_layer_that_came_out_differently_has_no_figure() -> None:
-    assert line(results(), "dense")[2:] == ["1.01", "1.05", "met", "-", "1.95", "1.94"]
+    assert line(results(), "dense")[2:] == ["1.01", "1.05", "met", "-", "1.95", "1.94", "-", "0.49", "-"]
 
 
 def test_means_say_over_how_many_models() -> None:

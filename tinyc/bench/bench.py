@@ -88,11 +88,12 @@ def _jobs(
             raise UsageError(f"{folder} has no {path.name}.", hint="Say --models DIR, or --only NAME.")
         for setting in settings(boards):
             yield ModelJob(path=path, setting=setting, profile=setting.key in PROFILED, macs=macs)
-    if M4 not in boards:
-        return
     for index, layer in enumerate(LAYERS):
         if wanted(layer.name):
-            yield from (LayerJob(index=index, board=M4, optimize=optimize) for optimize in ("speed", "size"))
+            yield from (LayerJob(index=index, board=board, optimize="speed") for board in PROFILED if board in boards)
+            yield from (LayerJob(index=index, board=M4, optimize="size") for _ in range(M4 in boards))
+    if M4 not in boards:
+        return
     for name in filter(wanted, catalogue):
         path = folder / f"{name}.tflite"
         if name not in peers.models and path.exists():

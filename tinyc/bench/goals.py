@@ -118,11 +118,11 @@ def of(counts: Counts | None, name: str) -> int | None:
 
 def _layer_goals(results: Results, peers: Peers) -> Iterator[Goal]:
     for name, layer in results.layers.items():
-        for optimize in ("speed", "size"):
+        for optimize, key in (("speed", WHOLE), ("size", SIZE)):
             limit = getattr(peers.layers[name].target, optimize) if name in peers.layers else None
-            if limit is not None:
+            if limit is not None and key in layer.instructions:
                 what = f"layer {name}: instructions per multiply-accumulate, --optimize {optimize}"
-                yield Goal(what=what, found=layer.per_mac(optimize), limit=limit)
+                yield Goal(what=what, found=layer.per_mac(key), limit=limit)
 
 
 def _mean_goals(results: Results, peers: Peers) -> Iterator[Goal]:

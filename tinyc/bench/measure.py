@@ -79,7 +79,7 @@ class ModelJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerJob:
-    """The single layer at `index` of LAYERS, under one `--optimize`."""
+    """The single layer at `index` of LAYERS, on a board, under one `--optimize`."""
 
     index: int
     board: str
@@ -94,14 +94,19 @@ class LayerJob:
     def title(self) -> str:
         return f"layer {self.name} on {self.board}, --optimize {self.optimize}"
 
+    @property
+    def key(self) -> str:
+        """As `Setting.key`."""
+        return Setting(board=self.board, optimize=self.optimize).key
+
     def measure(self) -> LayerResult:
-        """The layer's count under this `--optimize`."""
+        """The layer's count."""
         graph = as_graph(LAYERS[self.index])
         try:
             count = instructions(graph, board=self.board, optimize=self.optimize)
         except TinycError:
             count = None
-        return LayerResult(macs=graph.macs(), instructions={self.optimize: count})
+        return LayerResult(macs=graph.macs(), instructions={self.key: count})
 
 
 def _refused(reason: str) -> Outcome:

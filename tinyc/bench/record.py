@@ -58,8 +58,8 @@ def _run_changes(where: str, before: Outcome, run: Outcome) -> Iterator[Change]:
 def _layer_changes(recorded: Results, now: Results) -> Iterator[Change]:
     for name, layer in now.layers.items():
         before = recorded.layers[name].instructions if name in recorded.layers else {}
-        for optimize, count in layer.instructions.items():
-            yield from _count_change(f"layer {name}, --optimize {optimize}: instructions", before.get(optimize), count)
+        for key, count in layer.instructions.items():
+            yield from _count_change(f"layer {name} on {key}: instructions", before.get(key), count)
 
 
 def _arena_changes(recorded: Results, now: Results) -> Iterator[Change]:

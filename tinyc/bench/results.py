@@ -74,13 +74,13 @@ class ModelResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerResult:
-    """A single layer on Cortex-M4: instructions of one inference by `--optimize`; None where it came out differently."""
+    """A single layer: instructions of one inference by `Setting.key`; None where it came out differently."""
 
     macs: int
     instructions: Mapping[str, int | None]
 
-    def per_mac(self, optimize: str) -> float | None:
-        count = self.instructions.get(optimize)
+    def per_mac(self, key: str) -> float | None:
+        count = self.instructions.get(key)
         return None if count is None else count / self.macs
 
 

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tinyc.bench.bench import M55
 from tinyc.bench.calibrate import LAYER_TOLERANCE, MODEL_TOLERANCE, SHARE, Fit, boards, by_kernel, by_model, layers_off
 from tinyc.bench.goals import CORES, LAYERS, ROWS, SIZE, TITLES, WHOLE, Goal, goals, of, ratio_32bit, ratio_64bit
 from tinyc.bench.peers import Peers
@@ -200,22 +201,35 @@ def _choices(results: Results, peers: Peers) -> Iterator[RenderableType]:
 def _single_layers(results: Results, peers: Peers) -> Iterator[RenderableType]:
     if not results.layers:
         return
-    table = _table("layer", "speed", "at most", "", "size", "at most", "", "CMSIS-NN", "times")
+    table = _table(
+        "layer", "speed", "at most", "", "size", "at most", "", "CMSIS-NN", "times", "M55", "CMSIS-NN", "times"
+    )
     for name, peer in peers.layers.items():
         layer = results.layers.get(name)
         if layer is None:
             continue
-        cells: list[str] = []
-        for optimize in ("speed", "size"):
-            found, limit = layer.per_mac(optimize), getattr(peer.target, optimize)
-            verdict = "" if limit is None else _verdict(found is not None and found <= limit)
-            cells += [NONE if found is None else f"{found:.2f}", "" if limit is None else f"{limit:.2f}", verdict]
-        ours, theirs = layer.per_mac("speed"), peer.cmsis_nn.m4
-        times = NONE if ours is None or theirs is None else f"{theirs / ours:.2f}"
-        table.add_row(name, *cells, NONE if theirs is None else f"{theirs:.2f}", times)
-    yield from _section(
-        "Single layers on Cortex-M4, instructions per multiply-accumulate, --optimize speed and size", table
-    )
+        speed, lean, m55 = (layer.per_mac(key) for key in (WHOLE, SIZE, M55))
+        cells = [*_per_mac(speed, peer.target.speed), *_per_mac(lean, peer.target.size)]
+        cells += [_decimal(peer.cmsis_nn.m4), _faster(peer.cmsis_nn.m4, speed)]
+        cells += [_decimal(m55), _decimal(peer.cmsis_nn.m55), _faster(peer.cmsis_nn.m55, m55)]
+        table.add_row(name, *cells)
+    title = "Single layers, instructions per multiply-accumulate: Cortex-M4 under --optimize speed and size, Cortex-M55"
+    yield from _section(title, table)
+
+
+def _per_mac(found: float | None, limit: float | None) -> tuple[str, str, str]:
+    """As `_against`."""
+    if limit is None:
+        return _decimal(found), "", ""
+    return _decimal(found), f"{limit:.2f}", _verdict(found is not None and found <= limit)
+
+
+def _decimal(value: float | None) -> str:
+    return NONE if value is None else f"{value:.2f}"
+
+
+def _faster(theirs: float | None, ours: float | None) -> str:
+    return NONE if theirs is None or ours is None else f"{theirs / ours:.2f}"
 
 
 def _means(results: Results, peers: Peers) -> Iterator[RenderableType]:
