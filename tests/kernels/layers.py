@@ -80,16 +80,19 @@ class Layers:
         stride: tuple[int, int] = (1, 1),
         padding: Padding = NO_PADDING,
         activation: Activation = Activation.NONE,
+        values: str = "random",
+        weights: str = "random",
     ) -> Layer:
         """A DEPTHWISE_CONV_2D of one output a channel."""
-        one = self.convolution((*x[:3], 1), kernel, x[3], stride=stride, padding=padding, activation=activation)
+        one = self.convolution(
+            (*x[:3], 1), kernel, x[3], stride=stride, padding=padding, activation=activation, weights=weights
+        )
         layer = self.as_depthwise(one)
-        image, weights, bias = layer.operands.inputs
+        image, *constants = layer.operands.inputs
         assert image is not None and isinstance(layer.op, DepthwiseConv2D)
-        inputs = (replace(image, shape=x), weights, bias)
-        values = (self._image(x, "random"), *layer.values[1:])
-        op = replace(layer.op, multiplier=1)
-        return Layer(op=op, operands=Operands(inputs=inputs, outputs=layer.operands.outputs), values=values)
+        operands = replace(layer.operands, inputs=(replace(image, shape=x), *constants))
+        drawn = (self._image(x, values), *layer.values[1:])
+        return Layer(op=replace(layer.op, multiplier=1), operands=operands, values=drawn)
 
     def dense(
         self,

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyc.ir import Op, Operands
+from tinyc.ir import Op, Operands, Quantization
 from tinyc.ir.types import Array, DType
 from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, PaddingRows, Strides
 from tinyc.kernels.requantize import FastRequantization, Ties, bias_values, fast, general
 from tinyc.ops import DepthwiseConv2D, activation_range
 from tinyc.ops.arithmetic import Integers, wrap_int32
+from tinyc.ops.scaling import convolution_multipliers
 
 
 def _accepts(op: Op, operands: Operands) -> bool:
@@ -55,6 +56,8 @@ def _scalar_cost(op: Op, operands: Operands) -> int:
 # --- four channels at a time on Armv7E-M --------------------------------------------------------------------------------
 
 GROUP = 4
+MOST_LEFT = 7
+"""Places by which doubled weights of 8 bits can be shifted left in 16."""
 
 
 class Border(NamedTuple):
@@ -77,8 +80,26 @@ def _accepts_any_dsp(op: Op, operands: Operands) -> bool:
     return _accepts_dsp(op, operands) and not (_has_own(op, operands) or _is_window(op, operands))
 
 
+def _widened(operands: Operands) -> Operands:
+    """The same layer, where channels with a factor of 1 or more have weights and a bias that are greater by a power of two.
+
+    TFLite shifts such accumulators left before it multiplies.  Weights have 16 bits, doubled, so up to seven places are free.
+    """
+    weights, channels = operands.input(1), operands.output.hwc[2]
+    left = np.array([max(factor.shift, 0) for factor in convolution_multipliers(operands)])
+    if not left.any() or left.max() > MOST_LEFT or weights.quantization is None:
+        return operands
+    scales = np.broadcast_to(weights.quantization.scales, (channels,)) / 2.0**left
+    quantization = Quantization(scales=tuple(scales.tolist()), zero_points=(0,) * channels, axis=3)
+    wide = replace(weights, quantization=quantization, data=weights.values.astype(np.int64) << left)
+    bias = operands.optional(2)
+    wide_bias = None if bias is None else replace(bias, data=bias.values.astype(np.int64) << left)
+    return replace(operands, inputs=(operands.inputs[0], wide, wide_bias))
+
+
 def _fast(op: DepthwiseConv2D, operands: Operands) -> FastRequantization | None:
     """The requantization of the same taps seen as dense filters, one an output channel."""
+    operands = _widened(operands)
     weights = operands.input(1)
     _, rows, columns, channels = weights.shape
     filters = np.moveaxis(weights.values, 3, 0)
@@ -89,6 +110,7 @@ def _fast(op: DepthwiseConv2D, operands: Operands) -> FastRequantization | None:
 
 def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
     assert isinstance(op, DepthwiseConv2D)
+    operands = _widened(operands)
     requantization = _fast(op, operands)
     assert requantization is not None
     _, rows, columns, channels = operands.input(1).shape
@@ -219,7 +241,7 @@ def _scratch_3x3(op: Op, operands: Operands, part: int) -> int:
 
 def _bind_3x3(op: Op, operands: Operands, strides: Strides, part: int) -> Bound:
     assert isinstance(op, DepthwiseConv2D)
-    x = operands.input(0)
+    x, operands = operands.input(0), _widened(operands)
     requantization = _fast(op, operands)
     assert requantization is not None
     least, most = activation_range(op.activation, operands.output)
@@ -320,7 +342,7 @@ def _plane_bytes(op: Op, operands: Operands, part: int) -> int:
 
 def _bind_window(op: Op, operands: Operands, strides: Strides, part: int) -> Bound:
     assert isinstance(op, DepthwiseConv2D)
-    x = operands.input(0)
+    x, operands = operands.input(0), _widened(operands)
     _, rows, columns, _ = operands.input(1).shape
     requantization = _fast(op, operands)
     assert requantization is not None
