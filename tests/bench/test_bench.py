@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -73,3 +76,22 @@ def test_wrong_use_is_one_sentence(
     monkeypatch.delenv("TINYC_MODELS", raising=False)
     assert cli.run(arguments) == 2
     assert capsys.readouterr().err == sentence
+
+
+def test_no_process_outlives_a_bench_that_is_killed(tmp_path: Path, arm_tools: None) -> None:
+    command = [sys.executable, "-m", "tinyc", "bench", "--models", str(tmp_path), "--only", "dense 640"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as bench:
+        assert bench.stderr is not None
+        bench.stderr.readline()  # one is measured, so its processes are there
+        children = children_of(bench.pid)
+        bench.kill()
+    assert len(children) >= 2
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert [child for child in children if Path(f"/proc/{child}").exists()] == []
+
+
+def children_of(parent: int) -> list[int]:
+    folder = Path(f"/proc/{parent}/task")
+    return [int(word) for task in folder.iterdir() for word in (task / "children").read_text().split()]

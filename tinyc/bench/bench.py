@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import signal
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -123,9 +124,22 @@ def _measure(todo: list[Job], jobs: int, progress: Progress) -> dict[Job, Measur
 
 
 def _prepare() -> None:
-    """In each process: the user interrupts the bench, which then ends its processes; each ends its emulators."""
+    """In each process: the user interrupts the bench, which then ends its processes; each ends with it, and ends its emulators."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_end_with_the_bench, daemon=True).start()
+
+
+def _end_with_the_bench() -> None:
+    """Whichever way the bench ends: a process that is killed ends nobody."""
+    bench = multiprocessing.parent_process()
+    assert bench is not None
+    bench.join()
+    main = threading.main_thread().ident  # which may wait for work: the signal must wake it, not this thread
+    assert main is not None
+    while True:  # the pool takes the first for a job's exception, the next ends the wait for another job
+        signal.pthread_kill(main, signal.SIGTERM)
+        time.sleep(1.0)
 
 
 def _leave(number: int, frame: object) -> None:
