@@ -93,3 +93,5 @@ class Kernel:
     over_read: int = 0
     scratch: Callable[[Op, Operands], int] = lambda op, operands: 0
     stack: int = 0
+    outlined: bool = False
+    """Its loops are functions of their own, which layers share without being told; known constants only choose among them."""

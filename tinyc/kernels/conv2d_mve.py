@@ -262,6 +262,7 @@ def _rows(*, lean: bool) -> tuple[Kernel, ...]:
         padding_rows=PaddingRows.ZERO_POINT,
         scratch=partial(_scratch_window, lean=lean),
         stack=250,
+        outlined=True,
     )
     strided = replace(
         window,

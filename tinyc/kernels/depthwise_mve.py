@@ -158,6 +158,7 @@ KERNELS: tuple[Kernel, ...] = tuple(
         padding_rows=PaddingRows.ZERO_POINT,
         over_read=over_read,
         stack=500,
+        outlined=True,
     )
     for accepts, over_read in ((_accepts_fours, 0), (_accepts, WORDS - 1))
 )

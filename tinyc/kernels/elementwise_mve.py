@@ -79,7 +79,7 @@ def _long(accepts: Callable[[Op, Operands], bool]) -> Callable[[Op, Operands], b
     return lambda op, operands: accepts_long_row(op, operands) and accepts(op, operands)
 
 
-_TABLES = tuple(on_helium(kernel, cost=_cost_table) for kernel in lut.KERNELS)
+_TABLES = tuple(on_helium(kernel, cost=_cost_table, outlined=False) for kernel in lut.KERNELS)
 
 KERNELS: tuple[Kernel, ...] = (
     *(
@@ -95,6 +95,7 @@ KERNELS: tuple[Kernel, ...] = (
             extent=extent,
             in_place=True,
             stack=100,
+            outlined=True,
         )
         for extent in (Extent.LONG_ROW, Extent.ROW)
         for name, op, accepts, bind, cost in (

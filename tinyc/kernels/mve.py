@@ -133,6 +133,7 @@ def on_helium(
     accepts: Callable[[Op, Operands], bool] | None = None,
     header: str | None = None,
     stack: int = 0,
+    outlined: bool = True,
 ) -> Kernel:
     """A scalar row's binding under a Helium name and header."""
     return replace(
@@ -143,4 +144,5 @@ def on_helium(
         accepts=accepts or kernel.accepts,
         cost=cost,
         stack=stack,
+        outlined=outlined,
     )

@@ -26,7 +26,7 @@ def lower(plan: Plan, *, model_name: str, sha256: str, share: bool = False) -> P
     """`share`: layers of one kernel call one copy of it (smaller); otherwise each has its own (faster)."""
     prefix = c_identifier(model_name)
     pool = _Pool(prefix)
-    used = Counter(step.kernel.name for step in plan.steps)
+    used = Counter(step.kernel.name for step in plan.steps if not step.kernel.outlined)
     shared = frozenset(name for name, count in used.items() if share and count > 1)
     groups = tuple(_group(plan, pool, number, group, shared) for number, group in enumerate(plan.groups))
     return Program(
