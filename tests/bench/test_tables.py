@@ -80,6 +80,12 @@ def test_no_results_make_no_goals() -> None:
     assert goals(Results(), PEERS) == ()
 
 
+def test_what_is_worse_is_listed_in_full_and_what_is_better_in_part() -> None:
+    worse, better = change_tables([f"{n} is worse" for n in range(50)], [f"{n} is better" for n in range(50)])
+    assert len(plain_text(worse).splitlines()) == 52
+    assert plain_text(better).splitlines()[-2] == "  and 38 more; --update writes them down"
+
+
 def test_changes_are_listed_only_where_there_are_some() -> None:
     assert change_tables((), ()) == ()
     (only,) = change_tables(("kws: more",), ())

@@ -18,6 +18,7 @@ from tinyc.report.tables import PLAIN_WIDTH
 from tinyc.run.classes import CLASSES
 
 NONE = "-"
+SHOWN_BETTER = 12
 LEFT = ("", "core", "kernel")
 
 
@@ -36,8 +37,9 @@ def bench_tables(results: Results, peers: Peers) -> tuple[RenderableType, ...]:
 
 
 def change_tables(worse: Sequence[str], better: Sequence[str]) -> tuple[RenderableType, ...]:
-    """What differs from the record by more than the tolerance."""
-    return (*_list("Worse than recorded", worse), *_list("Better than recorded", better))
+    """What differs from the record by more than the tolerance: all that is worse, and the first few that are better."""
+    more = [f"and {len(better) - SHOWN_BETTER} more; --update writes them down"] if len(better) > SHOWN_BETTER else []
+    return (*_list("Worse than recorded", worse), *_list("Better than recorded", [*better[:SHOWN_BETTER], *more]))
 
 
 def prediction_tables(layers: Sequence[LayerCount], results: Results) -> tuple[RenderableType, ...]:
