@@ -15,7 +15,7 @@ from tinyc.ops import Concatenation, InputRows, Reshape
 from tinyc.plan.banks import Bank, place_in_banks
 from tinyc.plan.candidates import Region, kept_rows
 from tinyc.plan.exact import Searched, judge, least_memory_in_any_order, settle
-from tinyc.plan.place import Buffer, Overlap, Placement, Problem, place
+from tinyc.plan.place import ALIGNMENT, Buffer, Overlap, Placement, Problem, place
 from tinyc.plan.problem import STATE, group_ticks, make_problem, scratch_name
 from tinyc.plan.regions import Tile
 from tinyc.plan.search import Partition, Point, layers, least_work, patches, points_below, spare_scratch
@@ -108,6 +108,11 @@ class Plan:
     def bank_bytes(self) -> tuple[int, ...]:
         """The arena's bytes in each of the placement's banks."""
         return tuple(_bank_bytes(self.steps, self.problem, self.placement, k) for k in range(len(self.placement.banks)))
+
+    @property
+    def block_bytes(self) -> int:
+        """What a program sets aside for the arena, in whole words."""
+        return sum(-(-size // ALIGNMENT) * ALIGNMENT for size in self.bank_bytes)
 
     def live_bytes(self, step: int) -> int:
         """Bytes of arena in use while `step` runs, or the region that it is in."""

@@ -94,9 +94,9 @@ def _analysis(analysis: Analysis) -> Document:
             "extra_macs": program.plan.extra_macs,
             "pareto": [
                 {
-                    "arena_bytes": way.arena_bytes,
+                    "arena_bytes": way.block_bytes,
                     "extra_macs_ratio": way.extra_macs / max(macs, 1),
-                    "ram_bytes": way.arena_bytes + analysis.stack_allowance,
+                    "ram_bytes": way.block_bytes + analysis.stack_allowance,
                 }
                 for way in analysis.ways
             ],

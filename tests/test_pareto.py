@@ -1,0 +1,81 @@
+"""Every point of the front that `analyze` prints can be built, with the `--ram` that it prints, and runs equal under the MPU.
+
+`TINYC_PARETO=all` tries every point of all ten models in the emulator; without it the small models run there, and of the others the
+last point on this computer.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tinyc.errors import DoesNotFit
+from tinyc.pipeline import Options, analyze, deploy
+from tinyc.report import to_json
+
+BOARD = "nrf52840"
+SMALL = ("mlperf_ic_resnet8_int8", "mlperf_kws_dscnn_int8", "mlonmcu_kws_m_int8")
+LARGE = (
+    "mlperf_vww_mbv1_int8",
+    "omv_fomo_face_int8",
+    "st_mbv2_035_128_person_int8",
+    "st_resnet32_cifar100_int8",
+    "st_squeezenet10_128_int8",
+    "te_detection_int8",
+    "te_vww_int8",
+    "tflm_person_detect_int8",
+)
+ALL = os.environ.get("TINYC_PARETO") == "all"
+CASES = [(name, way) for name in (*SMALL, *LARGE) for way in ("whole", "rows")]
+
+pytestmark = [pytest.mark.tools, pytest.mark.models, pytest.mark.slow]
+
+
+def quiet(message: str) -> None:
+    """No progress."""
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize(("name", "way"), CASES)
+def test_every_point_can_be_built_and_runs_equal(name: str, way: str, models: Path, arm_tools: None) -> None:
+    path = models / f"{name}.tflite"
+    found = analyze(path, board=BOARD, options=Options(input=way), progress=quiet)
+    points = to_json(found)["schedule"]["pareto"]
+    assert [point["arena_bytes"] for point in points] == sorted((p["arena_bytes"] for p in points), reverse=True)
+    emulated = ALL or name in SMALL
+    for point in points if emulated else points[-1:]:
+        options = Options(ram=point["ram_bytes"], input=way, samples=1)
+        report = deploy(path, board=BOARD, on="qemu" if emulated else "host", options=options, progress=quiet)
+        assert report.check.equal, report.check.first
+        assert report.analysis.program.arena_bytes <= point["arena_bytes"]
+        assert to_json(report)["schedule"]["extra_macs"] <= round(point["extra_macs_ratio"] * _executed(report))
+
+
+def _executed(report: object) -> float:
+    return sum(layer.macs for layer in report.analysis.program.layers)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "board", "way", "ram"),
+    [
+        ("st_squeezenet10_128_int8", "nrf52840", "whole", 66 * 1024),
+        ("st_mbv2_035_128_person_int8", "stm32f407", "rows", 27 * 1024),
+    ],
+)
+def test_what_rings_alone_would_not_fit(
+    name: str, board: str, way: str, ram: int, models: Path, arm_tools: None
+) -> None:
+    options = Options(ram=ram, input=way, samples=1)
+    report = deploy(models / f"{name}.tflite", board=board, on="qemu", options=options, progress=quiet)
+    memory = to_json(report)["memory"]
+    assert report.check.equal, report.check.first
+    assert memory["peak_sram_bytes"] <= ram
+
+
+def test_below_the_front_nothing_fits_and_the_least_is_said(models: Path) -> None:
+    path = models / "mlperf_ic_resnet8_int8.tflite"
+    last = analyze(path, board=BOARD, options=Options(), progress=quiet).ways[-1].arena_bytes
+    with pytest.raises(DoesNotFit, match=f"No schedule searched needs less than {last:,} B"):
+        deploy(path, board=BOARD, on="host", options=Options(ram=last + 512 - 64), progress=quiet)
