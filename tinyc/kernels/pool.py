@@ -71,7 +71,10 @@ def _average_dsp_cost(op: Op, operands: Operands) -> int:
 
 def _max_dsp_cost(op: Op, operands: Operands) -> int:
     assert isinstance(op, Pool2D)
-    return _groups(operands) * (20 + op.size[0] * (9 + 6 * op.size[1]))
+    rows, columns, _ = operands.output.hwc
+    taps = op.size[0] * op.size[1]
+    pixel = 110 + 15 * ((taps + 1) // 2)
+    return rows * columns * pixel + _groups(operands) * (7 + 11 * ((taps - 1) // 2))
 
 
 KERNELS: tuple[Kernel, ...] = (

@@ -64,38 +64,75 @@ TINYC_INLINE void average_pool2d_s8__dsp(void *out, const void *const *in, int32
     }
 }
 
-TINYC_INLINE void max_pool2d_s8_group(int8_t *out, const void *const *in, int32_t c, tinyc_pool_window at, const tinyc_pool_s8 *p)
+/* out = the greater of a and b, four channels at a time; the last four of channels that do not end there repeat some. */
+TINYC_SHARED void tinyc_max_of_two(int8_t *out, const int8_t *a, const int8_t *b, int32_t channels)
 {
-    uint32_t greatest = 0x80808080u;
+    for (int32_t c = 4; c <= channels; c += 4, a += 4, b += 4, out += 4) {
+        tinyc_store32(out, tinyc_max_s8x4(tinyc_load32(a), tinyc_load32(b)));
+    }
+    if ((channels & 3) != 0) {
+        const int32_t back = (channels & 3) - 4;
+        tinyc_store32(out + back, tinyc_max_s8x4(tinyc_load32(a + back), tinyc_load32(b + back)));
+    }
+}
+
+/* out = the greatest of out, a and b. */
+TINYC_SHARED void tinyc_max_of_three(int8_t *out, const int8_t *a, const int8_t *b, int32_t channels)
+{
+    for (int32_t c = 4; c <= channels; c += 4, a += 4, b += 4, out += 4) {
+        tinyc_store32(out, tinyc_max_s8x4(tinyc_load32(out), tinyc_max_s8x4(tinyc_load32(a), tinyc_load32(b))));
+    }
+    if ((channels & 3) != 0) {
+        const int32_t back = (channels & 3) - 4;
+        const uint32_t greater = tinyc_max_s8x4(tinyc_load32(a + back), tinyc_load32(b + back));
+        tinyc_store32(out + back, tinyc_max_s8x4(tinyc_load32(out + back), greater));
+    }
+}
+
+/* One output pixel: the pixels of its window by twos. */
+TINYC_INLINE void tinyc_max_of_window(int8_t *out, const void *const *in, tinyc_pool_window at, const tinyc_pool_s8 *p)
+{
+    const int8_t *waiting = NULL;
+    int32_t begun = 0;
     for (int32_t y = 0; y < p->window_rows; ++y) {
         const int8_t *row = (const int8_t *)in[y];
-        if (row == NULL) {
-            continue;
-        }
-        const int8_t *pixel = row + at.first * p->in_stride + c;
-        for (int32_t column = at.first; column < at.last; ++column) {
-            greatest = tinyc_max_s8x4(greatest, tinyc_load32(pixel));
-            pixel += p->in_stride;
+        for (int32_t column = row == NULL ? at.last : at.first; column < at.last; ++column) {
+            const int8_t *pixel = row + column * p->in_stride;
+            if (waiting == NULL) {
+                waiting = pixel;
+                continue;
+            }
+            if (begun) {
+                tinyc_max_of_three(out, waiting, pixel, p->channels);
+            } else {
+                tinyc_max_of_two(out, waiting, pixel, p->channels);
+            }
+            begun = 1;
+            waiting = NULL;
         }
     }
-    if (p->least > -128 || p->most < 127) {
-        greatest = tinyc_max_s8x4(greatest, (uint32_t)(p->least & 0xff) * 0x01010101u);
-        greatest = tinyc_min_s8x4(greatest, (uint32_t)(p->most & 0xff) * 0x01010101u);
+    if (waiting != NULL && begun) {
+        tinyc_max_of_three(out, waiting, waiting, p->channels);
+    } else if (waiting != NULL) {
+        tinyc_max_of_two(out, waiting, waiting, p->channels);
     }
-    tinyc_store32(out, greatest);
+}
+
+/* One copy of the code for all layers. */
+TINYC_SHARED void tinyc_max_pool_row(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_pool_s8 *p)
+{
+    const int32_t origin = tinyc_clamp(x0 * p->column_stride - p->pad_left, 0, p->columns);
+    for (int32_t x = x0; x < x1; ++x, out += p->out_stride) {
+        tinyc_max_of_window(out, in, pool_s8_window(x, origin, p), p);
+        if (p->least > -128 || p->most < 127) {
+            tinyc_clamp_bytes(out, p->channels, p->least, p->most);
+        }
+    }
 }
 
 TINYC_INLINE void max_pool2d_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_pool_s8 *p)
 {
-    const int32_t origin = tinyc_clamp(x0 * p->column_stride - p->pad_left, 0, p->columns);
-    int8_t *target = (int8_t *)out;
-    for (int32_t x = x0; x < x1; ++x) {
-        const tinyc_pool_window at = pool_s8_window(x, origin, p);
-        for (int32_t c = 0; c < p->channels; c = tinyc_next_group(c, p->channels)) {
-            max_pool2d_s8_group(target + c, in, c, at, p);
-        }
-        target += p->out_stride;
-    }
+    tinyc_max_pool_row((int8_t *)out, in, x0, x1, p);
 }
 
 #endif
