@@ -129,6 +129,20 @@ def test_the_least_work_in_tiles_is_what_brute_force_finds(seed: int) -> None:
     assert least_work(graph, steps, views, peak=least_bound - 1) is None
 
 
+@pytest.mark.parametrize("seed", range(1, 40, 5))
+def test_the_least_in_tiles_in_any_order_is_what_brute_force_finds(seed: int) -> None:
+    graph = branching(seed)
+    steps, views = make_steps(graph, isas=PLAIN)
+    bounds = [
+        lower_bound(make_problem(graph, order, views, partition))
+        for order in orders(steps)
+        for partition in cuts(graph, order, views, tiles=True)
+    ]
+    found = least(graph, steps, views, below=2**40, grids=STRIPS)
+    assert found.complete and found.orders and found.bytes == min(bounds)
+    assert least(graph, steps, views, below=found.bytes, grids=STRIPS).partition is None
+
+
 def _extra(group: Region | int) -> int:
     return group.extra_macs if isinstance(group, Region) else 0
 
@@ -183,6 +197,22 @@ def test_the_order_of_the_file_is_kept_among_equals() -> None:
     plan = make_plan(b.graph(y), isas=PLAIN, schedule="stream")
     assert [step.name for step in plan.steps] == [step.name for step in make_steps(b.graph(y), isas=PLAIN)[0]]
     assert _is_exhaustive(plan)
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_a_reader_of_a_concatenation_waits_for_every_piece(axis: int) -> None:
+    b = Builder(3)
+    x = b.input(1, 4, 4, 4)
+    pieces = [b.conv2d(x, 4, (1, 1), like=x) for _ in range(3)]
+    joined = b.apply(Concatenation(axis=axis), *pieces, like=x)
+    steps, _ = make_steps(b.graph(b.conv2d(joined, 2, (1, 1)), b.conv2d(pieces[1], 2, (1, 1))), isas=PLAIN)
+    names = [step.name for step in steps]
+    before = dependencies(steps)
+    made = [names.index(f"conv2d_{number}") for number in range(3)]
+    assert len(steps) == 5
+    assert before[3] == sum(1 << index for index in made)
+    assert before[4] == 1 << made[1]
+    assert [before[index] for index in made] == [0, 0, 0]
 
 
 def test_downsets_of_a_chain_and_of_branches() -> None:

@@ -165,9 +165,17 @@ def is_overwritten(chosen: Sequence[Step], index: int) -> bool:
 
 def views_meet(view: View, tensor: Tensor, other: View, other_tensor: Tensor) -> bool:
     """Whether two views may have bytes in common."""
-    if view.root != other.root:
+    if view.root != other.root or view.offset >= _end(other, other_tensor) or other.offset >= _end(view, tensor):
         return False
-    return view.row_stride != other.row_stride or _share_bytes(view, tensor, other, other_tensor)
+    lined_up = view.row_stride == other.row_stride and max(view.offset, other.offset) < view.row_stride
+    return not lined_up or _share_bytes(view, tensor, other, other_tensor)
+
+
+def _end(view: View, tensor: Tensor) -> int:
+    """One past the last byte of a view, counted in its root."""
+    rows, columns, channels = tensor.hwc
+    last = view.offset + (rows - 1) * view.row_stride + (columns - 1) * view.pixel_stride
+    return last + channels * tensor.dtype.bytes
 
 
 @lru_cache(maxsize=65536)

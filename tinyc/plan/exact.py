@@ -8,12 +8,14 @@ of Irregularly Wired Neural Networks for Edge Devices" (MLSys 2020), which has n
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinyc.ir import Graph, Tensor
 from tinyc.plan.bounds import (
     NEVER,
+    PADDING,
     Floors,
     Steps,
     group_bound,
@@ -22,13 +24,14 @@ from tinyc.plan.bounds import (
     pinned_roots,
     regions_by_need,
 )
-from tinyc.plan.candidates import Region, views_meet
+from tinyc.plan.candidates import Lifetime, Region, views_meet
 from tinyc.plan.place import place
 from tinyc.plan.problem import make_problem
+from tinyc.plan.search import LONGEST_TILED, Grid, Partition, Point, layers_bound, least_memory, patches
 from tinyc.plan.search import PATCHES as PATCH_GRIDS
 from tinyc.plan.search import STRIPS as STRIP_GRIDS
-from tinyc.plan.search import Partition, Point, layers_bound, least_in_tiles, least_memory, patches
 from tinyc.plan.step import Step
+from tinyc.plan.tiles import tile_region
 from tinyc.plan.views import View, Views
 
 MOST_DOWNSETS = 3000
@@ -73,7 +76,7 @@ REGIONS = (
     " directions, every placement; nothing computed twice, these kernels"
 )
 STRIPS = (
-    "this order of the layers, every cut of it into layers and regions, regions whole or in "
+    "every order of the layers, every cut of it into layers and regions, regions whole or in "
     + ", ".join(str(strips) for _, strips in STRIP_GRIDS)
     + " strips, every placement; these kernels"
 )
@@ -91,9 +94,10 @@ def judge(
         bound = layers_bound(graph, steps, views) if found is None else found.peak
         return Searched(kind=PATCHES, bound=bound, exhaustive=reached <= bound)
     if tiled:
-        bound = least_in_tiles(graph, steps, views)
-        chain = downsets(dependencies(steps), most=len(steps) + 1) is not None
-        return Searched(kind=STRIPS, bound=bound, exhaustive=reached <= bound and chain)
+        in_tiles = least(graph, steps, views, below=reached, grids=STRIP_GRIDS)
+        bound = in_tiles.bytes if in_tiles.complete else 0
+        proven = in_tiles.complete and in_tiles.orders and in_tiles.partition is None
+        return Searched(kind=STRIPS, bound=bound, exhaustive=proven)
     least_found = least(graph, steps, views, below=reached)
     bound = least_found.bytes if least_found.complete else 0
     if not least_found.orders or bound == reached:
@@ -103,9 +107,9 @@ def judge(
     return Searched(kind=REGIONS, bound=reached if proven else bound, exhaustive=proven)
 
 
-def least(graph: Graph, steps: Sequence[Step], views: Views, *, below: int) -> Least:
-    """The least that any order and partition of the steps needs, if it is less than `below`."""
-    return _Exact(graph, steps, views).run(below)
+def least(graph: Graph, steps: Sequence[Step], views: Views, *, below: int, grids: Sequence[Grid] = ()) -> Least:
+    """The least that any order and partition of the steps needs, if it is less than `below`; regions in tiles of `grids` too."""
+    return _Exact(graph, steps, views, grids=grids).run(below)
 
 
 def least_memory_in_any_order(graph: Graph, steps: tuple[Step, ...], views: Views) -> tuple[tuple[Step, ...], Point]:
@@ -158,11 +162,13 @@ class _Exact:
     graph: Graph
     steps: Sequence[Step]
     views: Views
+    grids: Sequence[Grid] = ()
     pinned: frozenset[str] = field(init=False)
     floors: Floors = field(init=False)
     found: dict[tuple[Steps, Steps], list[tuple[int, Region | int]]] = field(default_factory=dict)
     floor: dict[tuple[Steps, Steps], int] = field(default_factory=dict)
     """Below what regions need, as far as that had to be known."""
+    tiled: dict[tuple[Steps, Steps], list[tuple[int, Region | int]]] = field(default_factory=dict)
     simulated: int = 0
 
     def __post_init__(self) -> None:
@@ -195,7 +201,8 @@ class _Exact:
             for before in reversed(reached):
                 if before & ~state:
                     continue
-                cost, group = min(self.options(before, state, limit), key=_need, default=(NEVER, None))
+                options = [option for option in self.options(before, state, limit) if option[0] < limit]
+                cost, group = min(options or self.cuts(before, state, limit), key=_need, default=(NEVER, None))
                 if cost < limit and group is not None:
                     came[state] = before, cost, group
                     reached.append(state)
@@ -220,6 +227,30 @@ class _Exact:
             self.found[before, after] = self._ways(before, after)
         return self.found[before, after]
 
+    def cuts(self, before: Steps, after: Steps, limit: int) -> list[tuple[int, Region | int]]:
+        """The ways to run them in tiles, each overlapping neither what it reads nor what it leaves; none where all need `limit` or more."""
+        inside = after & ~before
+        if not self.grids or not 1 < inside.bit_count() <= LONGEST_TILED or inside & self.floors.whole:
+            return []
+        roots = self.floors.roots.values()
+        if sum(root.bytes for root in roots if root.crosses(before) or root.crosses(after)) - PADDING >= limit:
+            return []
+        if (before, after) not in self.tiled:
+            self.tiled[before, after] = self._tiled(before, after)
+        return [option for option in self.tiled[before, after] if option[0] < limit]
+
+    def _tiled(self, before: Steps, after: Steps) -> list[tuple[int, Region | int]]:
+        if (before, after) not in self.found:
+            self.found[before, after] = self._ways(before, after)
+        steps, alive = self._in_order(before, after)
+        found: list[tuple[int, Region | int]] = []
+        uncut = [region for _, region in self.found[before, after][:1] if isinstance(region, Region)]
+        for region, (bands, strips) in itertools.product(uncut, self.grids):
+            cut = tile_region(self.graph, steps, region, bands=bands, strips=strips)
+            if cut is not None:
+                found.append((group_bound(self.graph, steps, alive, self.pinned, cut), cut))
+        return found
+
     def _hopeless(self, before: Steps, after: Steps, limit: int) -> bool:
         inside = after & ~before
         if self._is_single(inside):
@@ -235,14 +266,18 @@ class _Exact:
 
     def _ways(self, before: Steps, after: Steps) -> list[tuple[int, Region | int]]:
         start, end = before.bit_count(), after.bit_count()
-        rest = ((1 << len(self.steps)) - 1) & ~after
-        order = (*members_of(before), *members_of(after & ~before), *members_of(rest))
-        steps = [self.steps[index] for index in order]
-        alive = pinned_lifetimes(self.graph, steps, self.views)
+        steps, alive = self._in_order(before, after)
         if self._is_single(after & ~before):
             return [(group_bound(self.graph, steps, alive, self.pinned, start), start)]
         self.simulated += 1
         return [*regions_by_need(self.graph, steps, alive, self.pinned, start, end)]
+
+    def _in_order(self, before: Steps, after: Steps) -> tuple[list[Step], Mapping[str, Lifetime]]:
+        """All steps such that those between the two downsets follow one another."""
+        rest = ((1 << len(self.steps)) - 1) & ~after
+        order = (*members_of(before), *members_of(after & ~before), *members_of(rest))
+        steps = [self.steps[index] for index in order]
+        return steps, pinned_lifetimes(self.graph, steps, self.views)
 
 
 def _need(option: tuple[int, Region | int]) -> int:

@@ -199,6 +199,7 @@ def _in_one_bank(graph: Graph, *, isas: tuple[Isa, ...], schedule: str, budget: 
         return _placed(graph, steps, views, partition, effort)
     lean = cache(partial(_lean, graph, isas))
     best = _with_less_scratch(graph, isas, _least_arena(graph, steps, views, effort), lean, effort, budget)
+    best = min(best, _least_arena(graph, best.steps, best.views, effort), key=lambda plan: plan.arena_bytes)
     if schedule != "auto" or budget is None or best.arena_bytes <= budget:
         return best
     fitting = (plan for plan in _for_budget(graph, isas, lean, budget, effort) if plan.arena_bytes <= budget)
