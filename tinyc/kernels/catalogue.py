@@ -27,7 +27,7 @@ from tinyc.kernels import (
     running_sum,
     softmax,
 )
-from tinyc.kernels.contract import Isa, Kernel
+from tinyc.kernels.contract import Extent, Isa, Kernel
 
 ALL: tuple[Kernel, ...] = (
     *conv2d.KERNELS,
@@ -56,12 +56,16 @@ DEAREST = 1.5
 def select(op: Op, operands: Operands, isas: Collection[Isa], *, scratch: int | None = None) -> Kernel:
     """The kernel that predicts the fewest instructions; at equal cost the first; ValueError where none accepts.
 
+    One that makes several rows only together, so that none can be streamed, is the last choice.
     With `scratch`, among those that are not much slower: the fastest that needs at most so many bytes of it, or else the
     one that needs least.
     """
     accepting = [k for k in ALL if k.op is type(op) and k.isa in isas and k.accepts(op, operands)]
     if not accepting:
         raise ValueError(f"no kernel for {op.kind} on {', '.join(isa.value for isa in isas)}")
+    by_rows = [k for k in accepting if k.extent is not Extent.WHOLE]
+    if by_rows and operands.output.hwc[0] > 1:
+        accepting = by_rows
     fastest = min(accepting, key=lambda kernel: kernel.cost(op, operands))
     if scratch is None:
         return fastest

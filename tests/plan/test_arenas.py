@@ -1,0 +1,56 @@
+"""The arenas of public models never grow unnoticed, with the whole input or row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tinyc.frontends import tflite
+from tinyc.kernels.contract import Isa
+from tinyc.passes import input_by_rows, quantized_boundary, rewrite
+from tinyc.plan import make_plan
+
+pytestmark = pytest.mark.models
+
+ARENAS = {
+    "aieq_mnist_a8w8": (2_880, 2_192),
+    "arm_ad_small_int8": (40_144, 40_144),
+    "arm_ds_cnn_s_int8": (6_514, 6_168),
+    "arm_vww2_50_int8": (10_140, 10_140),
+    "mlonmcu_kws_m_int8": (6_168, 5_836),
+    "mlperf_ad_ae_int8": (768, None),
+    "mlperf_ic_resnet8_int8": (16_000, 12_504),
+    "mlperf_kws_dscnn_int8": (6_514, 6_168),
+    "mlperf_strww_int8": (3_784, 3_784),
+    "mlperf_vww_mbv1_int8": (28_196, 14_816),
+    "omv_fomo_face_int8": (31_224, 17_720),
+    "st_fdmobilenet_025_128_int8": (49_828, 9_180),
+    "st_ign_wl48_har_int8": (1_280, 1_196),
+    "st_mbv2_035_128_person_int8": (53_752, 23_356),
+    "st_miniresnetv2_esc10_int8": (20_504, 20_504),
+    "st_resnet32_cifar100_int8": (19_008, 19_008),
+    "st_squeezenet10_128_int8": (70_428, 49_856),
+    "st_stmnist_int8": (4_832, 4_336),
+    "st_yamnet256_esc10_int8": (38_812, 38_812),
+    "st_yolo_lc_192_int8": (115_776, 43_400),
+    "te_detection_int8": (76_332, 32_372),
+    "te_vww_int8": (21_984, 16_976),
+    "tflm_hello_int8": (28, None),
+    "tflm_micro_speech_int8": (4_856, 4_856),
+    "tflm_person_detect_int8": (14_816, 15_232),
+    "tmx_mbv1_96_int8": (28_196, 14_816),
+    "tmx_mnist_int8": (888, 544),
+    "ty_blazeface_128_int8": (72_348, 54_856),
+}
+"""Bytes on Armv7E-M: with the whole input, and with one that comes by rows (None where it cannot)."""
+
+
+@pytest.mark.parametrize("name", ARENAS)
+def test_no_arena_grows(name: str, models: Path) -> None:
+    whole = rewrite(quantized_boundary(tflite.load(models / f"{name}.tflite").graph))
+    isas = (Isa.DSP, Isa.SCALAR)
+    most, most_by_rows = ARENAS[name]
+    assert make_plan(whole, isas=isas, schedule="stream").arena_bytes <= most
+    if most_by_rows is not None:
+        assert make_plan(input_by_rows(whole), isas=isas, schedule="stream").arena_bytes <= most_by_rows
