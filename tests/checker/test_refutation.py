@@ -70,6 +70,11 @@ def add(document: Document, *path: Any) -> None:
     document[key] += value
 
 
+def all_of(writer: int, *, rows: int, offset: int) -> dict[str, Any]:
+    """A demand of every row that `writer` makes: upwards where the offset is `rows`, downwards where it is 0."""
+    return {"writers": [writer], "a": 0, "offset": offset, "c": 1, "rows": rows}
+
+
 REFUTED: dict[str, tuple[str, Edit, str]] = {
     "a layer writes beside its place": (
         "chain/stream",
@@ -116,7 +121,7 @@ REFUTED: dict[str, tuple[str, Edit, str]] = {
     "a layer that is run twice": ("chain/layers", lambda d: d["schedule"].append(d["schedule"][-1]), r"is run twice"),
     "a region without end": (
         "residual/stream",
-        lambda d: put(region(d)["loops"][0], "demands", [{"writers": [1], "a": 1, "offset": -5, "c": 1, "rows": 12}]),
+        lambda d: put(region(d)["loops"][0], "demands", [all_of(1, rows=12, offset=0), all_of(1, rows=12, offset=12)]),
         r"its region never ends",
     ),
     "a region that goes on": (
