@@ -7,6 +7,7 @@ from functools import lru_cache
 from graphs import Builder
 
 from tinyc.board import load
+from tinyc.build import arena_banks
 from tinyc.emit import SourceTree, emit
 from tinyc.ir import Graph
 from tinyc.kernels.contract import Isa
@@ -25,7 +26,7 @@ from tinyc.ops import (
     Softmax,
 )
 from tinyc.passes import rewrite
-from tinyc.plan import make_plan
+from tinyc.plan import Bank, make_plan
 
 SAME = Padding(1, 1, 1, 1)
 
@@ -72,9 +73,10 @@ MODELS = {"residual": residual, "branching": branching, "classifier": classifier
 def tree(model: str, board: str) -> SourceTree:
     """The C of a model for a board."""
     isas = tuple(Isa(name) for name in load(board).isas)
-    return fresh_tree(model, isas)
+    banks = arena_banks(load(board), MODELS[model]())
+    return fresh_tree(model, isas, banks if len(banks) > 1 else ())
 
 
-def fresh_tree(model: str, isas: tuple[Isa, ...]) -> SourceTree:
-    plan = make_plan(rewrite(MODELS[model]()), isas=isas)
+def fresh_tree(model: str, isas: tuple[Isa, ...], banks: tuple[Bank, ...] = ()) -> SourceTree:
+    plan = make_plan(rewrite(MODELS[model]()), isas=isas, banks=banks)
     return emit(lower(plan, model_name=model, sha256="5a" * 32))

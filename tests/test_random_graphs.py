@@ -27,11 +27,11 @@ from tinyc.lower import Program, lower
 from tinyc.lower.certificate import certificate_text
 from tinyc.oracle import evaluate
 from tinyc.passes import rewrite
-from tinyc.plan import Plan, make_plan
+from tinyc.plan import Bank, Plan, make_plan
 from tinyc.plan.bounds import pinned_lifetimes, pinned_roots
 from tinyc.plan.candidates import Region, make_region
 from tinyc.plan.place import lower_bound
-from tinyc.plan.plan import _placed, make_steps
+from tinyc.plan.plan import _placed, _placed_in_banks, make_steps
 from tinyc.plan.tiles import tile_region
 from tinyc.report.compare import expected_rows
 
@@ -62,6 +62,7 @@ def programs(graph: Graph) -> list[Tried]:
     }
     chance = random.Random(len(to_text(graph)))
     plans |= {f"random regions on {isa}": random_plan(graph, isas, chance) for isa, isas in ISAS.items()}
+    plans |= {f"{what} in banks": in_banks(plan, chance) for what, plan in list(plans.items())[-3:]}
     tried: list[Tried] = []
     for what, plan in plans.items():
         number = len(tried)
@@ -92,15 +93,28 @@ def random_plan(graph: Graph, isas: tuple[Isa, ...], chance: random.Random) -> P
     return _placed(graph, steps, views, tuple(partition), EFFORT)
 
 
+def in_banks(plan: Plan, chance: random.Random) -> Plan:
+    """The same plan in a fast bank, which may be too small for anything, and two slower ones."""
+    part = chance.randint(1, max(plan.arena_bytes, 2))
+    banks = (
+        Bank(name="fast", bytes=part, dma=chance.random() < 0.5),
+        Bank(name="slow", bytes=plan.arena_bytes * 3 // 4, tier=1),
+        Bank(name="far", bytes=2 * plan.arena_bytes, tier=2),
+    )
+    placed = _placed_in_banks(plan, banks, None, EFFORT)
+    assert placed.placement.fits
+    return placed
+
+
 def _same(a: Plan, b: Plan) -> bool:
     kernels = [[step.kernel.name for step in plan.steps] for plan in (a, b)]
-    return kernels[0] == kernels[1] and a.groups == b.groups and a.placement.offsets == b.placement.offsets
+    return kernels[0] == kernels[1] and a.groups == b.groups and a.placement.spread == b.placement.spread
 
 
 def check_plan(plan: Plan) -> None:
     """What is promised of every plan."""
     placement = plan.placement
-    assert placement.bytes >= placement.lower_bound >= lower_bound(plan.problem)
+    assert placement.bytes >= placement.lower_bound >= lower_bound(plan.problem, banks=len(placement.banks))
     assert placement.optimal == (placement.bytes == placement.lower_bound)
     assert plan.arena_bytes >= placement.bytes
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyc.board import load
-from tinyc.build.memory import MPU_REGIONS, MemoryMap, MpuRegion, memory_map, stand_in_banks
+from tinyc.build.memory import MPU_REGIONS, MemoryMap, MpuRegion, arena_rooms, memory_map, stand_in_banks
 from tinyc.errors import DoesNotFit
 
-BOARDS = ("stm32f746", "stm32f407", "nrf52840", "mps2_an386", "mps2_an500")
+BOARDS = ("stm32f746", "stm32f407", "stm32h743", "nrf52840", "mps2_an386", "mps2_an500")
 NONE, READ, READ_WRITE = 0, 6, 3
 
 
@@ -62,8 +62,10 @@ def test_the_map_is_exact(name: str, own: bool, arena: int, static: int) -> None
     below = max([bank.address, *(region.end for region in (stack, data) if bank.address <= region.address < bank.end)])
     if below < area.address:
         assert access(memory, area.address - 1) == (NONE, False)
-    for bank in board.banks:
-        assert access(memory, bank.end) == (NONE, False)
+    for each in board.banks:
+        assert access(memory, each.end) == (NONE, False)
+        if "arena" in each.use and len(each.use) == 1 and each != bank:
+            assert access(memory, each.address) == access(memory, each.end - 32) == (NONE, False)
     for address in range(below, area.address, 4096):
         assert access(memory, address)[0] in (NONE, READ_WRITE)
 
@@ -97,3 +99,52 @@ def test_an_arena_that_does_not_fit() -> None:
     assert str(error.value) == (
         "stm32f746: the arena needs 327,680 B of sram, which has 322,560 B beside the stack and the harness (5,120 B too few)."
     )
+
+
+@settings(deadline=None)
+@given(
+    name=st.sampled_from(["stm32f407", "stm32h743"]),
+    own=st.booleans(),
+    sizes=st.lists(st.integers(1, 200 * 1024), min_size=2, max_size=3),
+    static=st.integers(0, 500),
+)
+def test_several_arenas_are_exact(name: str, own: bool, sizes: list[int], static: int) -> None:
+    board = load(name) if own else stand_in_banks(load(name))
+    rooms = arena_rooms(board, static_bytes=static)
+    wanted = {bank: min(size, rooms[bank]) for bank, size in zip(rooms, sizes, strict=False)}
+    memory = memory_map(board, arenas=wanted, static_bytes=static)
+    assert len(memory.mpu) <= MPU_REGIONS
+    banks = {bank.name: bank for bank in board.banks}
+    for (bank, size), area in zip(wanted.items(), memory.arenas, strict=True):
+        assert area.name == f"arena_{bank}" and area.end == banks[bank].end and size <= area.bytes < size + 32
+        for address in range(area.address, area.end, 256):
+            assert access(memory, address) == (READ_WRITE, False), hex(address)
+        assert access(memory, area.end - 1) == (READ_WRITE, False)
+        assert access(memory, area.end) == (NONE, False)
+        assert access(memory, banks[bank].address - 1)[0] != READ_WRITE
+    for region in (memory.region("stack"), memory.region("data")):
+        assert access(memory, region.address) == access(memory, region.end - 1) == (READ_WRITE, False)
+        assert all(region.end <= area.address or area.end <= region.address for area in memory.arenas)
+
+
+@settings(deadline=None)
+@given(
+    name=st.sampled_from(["stm32f407", "stm32h743"]),
+    sizes=st.tuples(st.integers(1, 56 * 1024), st.integers(1, 56 * 1024)),
+)
+def test_below_each_of_two_arenas_it_is_closed(name: str, sizes: tuple[int, int]) -> None:
+    board = stand_in_banks(load(name))
+    memory = memory_map(
+        board, arenas=dict(zip(arena_rooms(board, static_bytes=0), sizes, strict=False)), static_bytes=0
+    )
+    low = max(region.end for region in (memory.region("stack"), memory.region("data")))
+    for area in memory.arenas:
+        shared = area.address >> 20 == low >> 20
+        if not shared or area.address - low >= 32:
+            assert access(memory, area.address - 1) == access(memory, area.address - 32) == (NONE, False)
+
+
+def test_an_arena_in_a_bank_that_the_board_does_not_have() -> None:
+    with pytest.raises(DoesNotFit, match=r"stm32f407: has no bank dtcm for an arena"):
+        memory_map(load("stm32f407"), arenas={"dtcm": 32, "sram": 32}, static_bytes=0)
+    assert memory_map(load("stm32f407"), arenas={"dtcm": 32}, static_bytes=0).arenas[0].end == 0x2002_0000

@@ -25,6 +25,7 @@ CLANG_M7 = ("clang-19", "--target=arm-none-eabi", "-mthumb", "-mcpu=cortex-m7", 
 COMPILERS = {
     "host": (("gcc",), ("clang-19",)),
     "stm32f746": (M4, M7, CLANG_M7, ("gcc",), ("clang-19",)),
+    "stm32h743": (M7, ("gcc",)),
     "mps3_an547": (M55,),
 }
 CASES = [

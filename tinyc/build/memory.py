@@ -83,12 +83,13 @@ def arena_rooms(board: Board, *, static_bytes: int) -> dict[str, int]:
 
 
 def memory_map(board: Board, *, arenas: Mapping[str, int], static_bytes: int) -> MemoryMap:
-    """Lay out one image of `board`: arenas of so many bytes in the banks of these names, or in the board's first where it has no such
-    bank; `static_bytes` are the model's own .data and .bss.
+    """Lay out one image of `board`: arenas of so many bytes in the banks of these names; `static_bytes` are the model's own .data and .bss.
+
+    An arena that is the only one lies in the board's first bank for it, where there is none of its bank's name.
     """
     stack, data = _lower_regions(board, static_bytes)
     flash = Region(name="flash", access="rx", address=board.flash.address, bytes=board.flash.bytes)
-    banks = [_arena_bank(board, name) for name in arenas]
+    banks = [_arena_bank(board, name, only=len(arenas) == 1) for name in arenas]
     placed = tuple(
         _arena(
             board, bank, size, _used_end(bank, stack, data), name="arena" if len(arenas) == 1 else f"arena_{bank.name}"
@@ -124,8 +125,11 @@ def _used_end(bank: MemoryBank, *regions: Region) -> int:
     return max([bank.address, *(region.end for region in regions if bank.address <= region.address < bank.end)])
 
 
-def _arena_bank(board: Board, name: str) -> MemoryBank:
-    return next((bank for bank in board.arena_banks if bank.name == name), board.arena_banks[0])
+def _arena_bank(board: Board, name: str, *, only: bool) -> MemoryBank:
+    found = next((bank for bank in board.arena_banks if bank.name == name), board.arena_banks[0] if only else None)
+    if found is None:
+        raise DoesNotFit(f"{board.name}: has no bank {name} for an arena; the model was planned for another board.")
+    return found
 
 
 def _arena(board: Board, bank: MemoryBank, size: int, used_end: int, *, name: str) -> Region:
