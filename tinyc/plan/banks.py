@@ -51,9 +51,9 @@ Homes = Mapping[str, int]
 def place_in_banks(
     problem: Problem, banks: Sequence[Bank], *, limit: int | None = None, effort: float = 2.0
 ) -> Placement:
-    """The best placement found in these banks, all together within `limit`; `fits` is False where there is none.
+    """The best placement found in these banks, all together within `limit`, or beyond it where there is none within.
 
-    What does not fit is then in one block, so that it can be said how much it would take.
+    `fits` is False where the banks have no room at all: then it is in one block, so that it can be said how much it would take.
     """
     whole = place(problem, effort=effort)
     rooms = {bank.name: bank.bytes for bank in banks}
@@ -67,6 +67,8 @@ def place_in_banks(
             good += _spread(problem, banks, allowed, limit=limit, effort=effort, least=least)
         if good:
             return min(good, key=lambda each: (_heat(problem, banks, each), len(each.banks), each.bytes))
+    if limit is not None:
+        return min(alone, key=lambda each: each.bytes, default=None) or place_in_banks(problem, banks, effort=effort)
     largest = max(banks, key=lambda bank: bank.bytes)
     return replace(whole, banks=(largest.name,), rooms=rooms, fits=False)
 

@@ -151,7 +151,9 @@ def make_plan(
     plan = _in_one_bank(
         graph, isas=isas, schedule=schedule, budget=_least(budget, sum(b.bytes for b in banks)), effort=effort
     )
-    return judged(plan if not banks else _in_banks(plan, schedule, banks, budget, effort), schedule, effort=effort)
+    return judged(
+        plan if not banks else _in_banks(plan, isas, schedule, banks, budget, effort), schedule, effort=effort
+    )
 
 
 def judged(plan: Plan, schedule: str, *, effort: float = 2.0) -> Plan:
@@ -166,26 +168,25 @@ def _least(budget: int | None, room: int) -> int | None:
     return min(filter(None, (budget, room)), default=None)
 
 
-def _in_banks(plan: Plan, schedule: str, banks: Sequence[Bank], budget: int | None, effort: float) -> Plan:
+def _in_banks(
+    plan: Plan, isas: tuple[Isa, ...], schedule: str, banks: Sequence[Bank], budget: int | None, effort: float
+) -> Plan:
     """`plan` in several banks, or where its parts do not fit, the least work whose parts do."""
-    graph, steps, views = plan.graph, plan.steps, plan.views
+
+    def within(each: Plan) -> bool:
+        return each.placement.fits and (budget is None or each.arena_bytes <= budget)
+
     best = _placed_in_banks(plan, banks, budget, effort)
-    peak = plan.arena_bytes
-    for _ in range(MOST_ATTEMPTS if schedule == "auto" else 0):
-        peak -= max(peak // 16, 64)
-        point = None if best.placement.fits else least_work(graph, steps, views, peak=peak)
-        if point is None:
-            break
-        smaller = _placed(graph, steps, views, point.partition, effort)
-        best = min(best, _placed_in_banks(smaller, banks, budget, effort), key=lambda each: not each.placement.fits)
-        peak = min(peak, point.peak)
-    return best
+    if within(best) or schedule != "auto":
+        return best
+    smaller = _smaller(plan.graph, isas, cache(partial(_lean, plan.graph, isas)), effort)
+    placed = (_placed_in_banks(each, banks, budget, effort) for each in smaller)
+    return next(filter(within, placed), best)
 
 
 def _placed_in_banks(plan: Plan, banks: Sequence[Bank], budget: int | None, effort: float) -> Plan:
     placement = place_in_banks(plan.problem, banks, limit=budget, effort=effort)
-    partition = plan.partition
-    return _plan(plan.graph, plan.steps, plan.views, partition, plan.problem, placement)
+    return _plan(plan.graph, plan.steps, plan.views, plan.partition, plan.problem, placement)
 
 
 def _in_one_bank(graph: Graph, *, isas: tuple[Isa, ...], schedule: str, budget: int | None, effort: float) -> Plan:
