@@ -99,7 +99,7 @@ def in_banks(plan: Plan, chance: random.Random) -> Plan:
     banks = (
         Bank(name="fast", bytes=part, dma=chance.random() < 0.5),
         Bank(name="slow", bytes=plan.arena_bytes * 3 // 4, tier=1),
-        Bank(name="far", bytes=2 * plan.arena_bytes, tier=2),
+        Bank(name="far", bytes=2 * plan.arena_bytes + 8, tier=2),
     )
     placed = _placed_in_banks(plan, banks, None, EFFORT)
     assert placed.placement.fits

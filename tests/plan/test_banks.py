@@ -82,7 +82,7 @@ BANKS = st.lists(
     st.builds(lambda size, tier, dma: (size, tier, dma), st.integers(8, 200), st.integers(0, 2), st.booleans()),
     min_size=2,
     max_size=3,
-).map(lambda found: [Bank(name=f"m{i}", bytes=4 * s // 4, tier=t, dma=d) for i, (s, t, d) in enumerate(found)])
+).map(lambda found: [Bank(name=f"m{i}", bytes=s // 4 * 4, tier=t, dma=d) for i, (s, t, d) in enumerate(found)])
 
 
 @settings(max_examples=150, deadline=None)

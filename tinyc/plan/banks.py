@@ -55,6 +55,7 @@ def place_in_banks(
 
     `fits` is False where the banks have no room at all: then it is in one block, so that it can be said how much it would take.
     """
+    banks = [replace(bank, bytes=bank.bytes // ALIGNMENT * ALIGNMENT) for bank in banks]
     whole = place(problem, effort=effort)
     rooms = {bank.name: bank.bytes for bank in banks}
     alone = [replace(whole, banks=(bank.name,), rooms=rooms) for bank in banks if whole.bytes <= bank.bytes]

@@ -185,7 +185,9 @@ def _in_banks(
 
 
 def _placed_in_banks(plan: Plan, banks: Sequence[Bank], budget: int | None, effort: float) -> Plan:
-    placement = place_in_banks(plan.problem, banks, limit=budget, effort=effort)
+    ahead = max((step.kernel.over_read for step in plan.steps), default=0)
+    rooms = [replace(bank, bytes=max(bank.bytes - ahead, 0)) for bank in banks]
+    placement = place_in_banks(plan.problem, rooms, limit=budget, effort=effort)
     return _plan(plan.graph, plan.steps, plan.views, plan.partition, plan.problem, placement)
 
 

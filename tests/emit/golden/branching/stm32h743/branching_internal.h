@@ -7,9 +7,9 @@
 
 #include "tinyc_kernel.h"
 #include "dsp/conv2d_s8.h"
+#include "dsp/depthwise_conv2d_s8.h"
 #include "dsp/mul_s8.h"
 #include "dsp/pool_s8.h"
-#include "scalar/depthwise_conv2d_s8.h"
 #include "scalar/lut_s8.h"
 #include "scalar/resize_nearest_neighbor.h"
 
@@ -27,8 +27,10 @@
 /* What the kernels read: weights, packed with biases and multipliers as each kernel wants them, and tables. */
 extern const int32_t branching_l00_weights[52];
 extern const int8_t branching_l00_outside[4];
-extern const int8_t branching_l01_weights[12];
-extern const tinyc_requantization branching_l01_requantization[4];
+extern const int32_t branching_l01_stream[22];
+extern const tinyc_border branching_l01_borders[1];
+extern const int32_t branching_l01_border_biases[4];
+extern const int8_t branching_padding_0[24];
 extern const uint16_t branching_l02_columns[6];
 extern const int8_t branching_l05_table[256];
 

@@ -7,15 +7,15 @@
 
 /* 0 conv2d -> 8x6x2: conv2d_0 */
 static const tinyc_conv2d_s8_dsp branching_l00_parameters = {
-    .weights = branching_l00_weights,
-    .steps = 18,
-    .out_channels = 2,
-    .out_stride = 6,
-    .least = -128,
-    .most = 127,
-    .in_stride = 4,
+    .products.weights = branching_l00_weights,
+    .products.steps = 18,
+    .products.out_channels = 2,
+    .products.out_stride = 6,
+    .products.least = -128,
+    .products.most = 127,
+    .products.in_stride = 4,
+    .products.in_channels = 4,
     .in_columns = 6,
-    .in_channels = 4,
     .run_bytes = 12,
     .runs = 1,
     .kernel_rows = 3,
@@ -34,10 +34,8 @@ void branching_l00(void *out, const void *const *in, int32_t x0, int32_t x1, voi
 }
 
 /* 1 depthwise_conv2d -> 4x3x4: depthwise_conv2d_1 */
-static const tinyc_depthwise_conv2d_s8 branching_l01_parameters = {
-    .columns = 6,
+static const tinyc_depthwise_conv2d_s8_dsp branching_l01_parameters = {
     .channels = 4,
-    .multiplier = 1,
     .window_rows = 3,
     .window_columns = 1,
     .row_dilation = 1,
@@ -46,17 +44,19 @@ static const tinyc_depthwise_conv2d_s8 branching_l01_parameters = {
     .pad_left = 0,
     .in_stride = 4,
     .out_stride = 4,
-    .in_zero = 3,
-    .out_zero = 3,
+    .inside_first = 0,
+    .inside_last = 3,
+    .ties = 1,
     .least = -128,
     .most = 127,
-    .weights = branching_l01_weights,
-    .requantization = branching_l01_requantization,
+    .stream = branching_l01_stream,
+    .borders = branching_l01_borders,
+    .border_biases = branching_l01_border_biases,
 };
 
 void branching_l01(void *out, const void *const *in, int32_t x0, int32_t x1)
 {
-    depthwise_conv2d_s8__scalar(out, in, x0, x1, &branching_l01_parameters);
+    depthwise_conv2d_s8__dsp(out, in, x0, x1, &branching_l01_parameters);
 }
 
 /* 2 resize_nearest_neighbor -> 8x6x4: resize_nearest_neighbor_2 */

@@ -18,13 +18,24 @@ const int8_t branching_l00_outside[4] = {
 };
 
 BRANCHING_WEIGHTS_ATTRIBUTE BRANCHING_WORD_ALIGNED
-const int8_t branching_l01_weights[12] = {
-    -108, 84, -14, 0, -103, 49, 34, -41, 69, 6, -113, -72,
+const int32_t branching_l01_stream[22] = {
+    -18448, -32778, 644, -36234, -1769688, 168, 4521778, -5373854, -14810998, -9437172, 1255212800, 224, 6, 1556177536,
+    896, 8, 1364155520, 224, 6, 1263764352, 448, 7,
 };
 
 BRANCHING_WEIGHTS_ATTRIBUTE BRANCHING_WORD_ALIGNED
-const tinyc_requantization branching_l01_requantization[4] = {
-    {-9650, 1255212800, -6}, {-15972, 1556177536, -8}, {43, 1364155520, -6}, {-18456, 1263764352, -7},
+const tinyc_border branching_l01_borders[1] = {
+    {0, 0},
+};
+
+BRANCHING_WEIGHTS_ATTRIBUTE BRANCHING_WORD_ALIGNED
+const int32_t branching_l01_border_biases[4] = {
+    -19300, -31944, 86, -36912,
+};
+
+BRANCHING_WEIGHTS_ATTRIBUTE BRANCHING_WORD_ALIGNED
+const int8_t branching_padding_0[24] = {
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
 };
 
 BRANCHING_WEIGHTS_ATTRIBUTE BRANCHING_WORD_ALIGNED

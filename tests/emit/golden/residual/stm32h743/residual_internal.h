@@ -26,11 +26,9 @@
 extern const int32_t residual_l00_weights[46];
 extern const int8_t residual_l00_outside[3];
 extern const int32_t residual_l01_weights[20];
-extern const int8_t residual_l01_outside[4];
 extern const int32_t residual_l02_stream[32];
 extern const int8_t residual_padding_0[20];
 extern const int32_t residual_l03_weights[20];
-extern const int8_t residual_l03_outside[4];
 
 /* The layers.  A call writes pixels [x0, x1) of one output row to `out`; `in` points to the input rows that it takes.
  * Where the tensors are contiguous, or the layer is not made of rows, one call writes the whole output.

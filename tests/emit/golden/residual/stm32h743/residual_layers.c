@@ -7,15 +7,15 @@
 
 /* 0 conv2d -> 6x5x4: conv2d_0 */
 static const tinyc_conv2d_s8_dsp residual_l00_parameters = {
-    .weights = residual_l00_weights,
-    .steps = 15,
-    .out_channels = 4,
-    .out_stride = 4,
-    .least = 65,
-    .most = 127,
-    .in_stride = 3,
+    .products.weights = residual_l00_weights,
+    .products.steps = 15,
+    .products.out_channels = 4,
+    .products.out_stride = 4,
+    .products.least = 65,
+    .products.most = 127,
+    .products.in_stride = 3,
+    .products.in_channels = 3,
     .in_columns = 10,
-    .in_channels = 3,
     .run_bytes = 9,
     .runs = 1,
     .kernel_rows = 3,
@@ -34,7 +34,7 @@ void residual_l00(void *out, const void *const *in, int32_t x0, int32_t x1, void
 }
 
 /* 1 conv2d -> 6x5x4: conv2d_1 */
-static const tinyc_conv2d_s8_dsp residual_l01_parameters = {
+static const tinyc_products_s8_dsp residual_l01_parameters = {
     .weights = residual_l01_weights,
     .steps = 2,
     .out_channels = 4,
@@ -42,18 +42,7 @@ static const tinyc_conv2d_s8_dsp residual_l01_parameters = {
     .least = -127,
     .most = -39,
     .in_stride = 4,
-    .in_columns = 5,
     .in_channels = 4,
-    .run_bytes = 4,
-    .runs = 1,
-    .kernel_rows = 1,
-    .kernel_columns = 1,
-    .stride = 1,
-    .dilation_rows = 1,
-    .dilation = 1,
-    .pad_left = 0,
-    .in_zero_point = 65,
-    .outside = residual_l01_outside,
 };
 
 void residual_l01(void *out, const void *const *in, int32_t x0, int32_t x1, void *scratch)
@@ -82,7 +71,7 @@ void residual_l02(void *out, const void *const *in, int32_t x0, int32_t x1, void
 }
 
 /* 3 conv2d -> 6x5x4: conv2d_3 */
-static const tinyc_conv2d_s8_dsp residual_l03_parameters = {
+static const tinyc_products_s8_dsp residual_l03_parameters = {
     .weights = residual_l03_weights,
     .steps = 2,
     .out_channels = 4,
@@ -90,18 +79,7 @@ static const tinyc_conv2d_s8_dsp residual_l03_parameters = {
     .least = -128,
     .most = 127,
     .in_stride = 4,
-    .in_columns = 5,
     .in_channels = 4,
-    .run_bytes = 4,
-    .runs = 1,
-    .kernel_rows = 1,
-    .kernel_columns = 1,
-    .stride = 1,
-    .dilation_rows = 1,
-    .dilation = 1,
-    .pad_left = 0,
-    .in_zero_point = 15,
-    .outside = residual_l03_outside,
 };
 
 void residual_l03(void *out, const void *const *in, int32_t x0, int32_t x1, void *scratch)
