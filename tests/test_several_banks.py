@@ -99,6 +99,7 @@ def test_a_buffer_larger_than_every_bank_is_refused(tmp_path: Path, capsys: pyte
     assert cli.run(["compile", str(path), "--board", "stm32f407", "--out", str(tmp_path / "out")]) == 4
     said = capsys.readouterr().err
     assert "which cannot be cut up so that it fits beside stack and harness into sram 131,072, ccm 60,416" in said
+    assert said.count("\n") == 1 and "choose a board with more SRAM" in said
     assert cli.run(["analyze", str(path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     fits = {line.split()[0]: line.split()[-1] for line in lines if line.startswith(("stm32", "nrf"))}

@@ -168,11 +168,12 @@ def _require_fit(analysis: Analysis, options: Options) -> None:
     name = analysis.model.path.name
     limit = board.sram_bytes if options.ram is None else min(options.ram, board.sram_bytes)
     if program.arena_bytes <= limit and not program.plan.placement.fits:
-        banks = ", ".join(f"{bank.name} {bank.bytes:,}" for bank in arena_banks(board, program.plan.graph))
+        rooms = arena_banks(board, program.plan.graph)
+        banks = ", ".join(f"{bank.name} {bank.bytes:,}" for bank in rooms)
         raise DoesNotFit(
             f"{name} on {board.name}: needs {program.arena_bytes:,} B of SRAM for the arena, which cannot be cut up so that it fits"
             f" beside stack and harness into {banks}; the largest layer is {_largest(program)}.",
-            hint=_way_out(analysis, min(limit, *(bank.bytes for bank in board.arena_banks))),
+            hint=_way_out(analysis, min(limit, max(bank.bytes for bank in rooms))),
         )
     if program.arena_bytes > limit:
         whose = "the board has" if options.ram is None else "the limit is"
