@@ -5,6 +5,7 @@ Each is a (mantissa, shift) pair, real = mantissa * 2^(shift - 31).  Where TFLM 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -57,9 +58,14 @@ def dense_multipliers(operands: Operands) -> tuple[Multiplier, ...]:
 
 def _per_channel(x: Tensor, weights: Tensor, output: Tensor) -> tuple[Multiplier, ...]:
     assert weights.quantization is not None
-    scales = weights.quantization.scales
-    multipliers = tuple(Multiplier(*quantize_multiplier(x.scale * scale / output.scale)) for scale in scales)
+    multipliers = _products(x.scale, weights.quantization.scales, output.scale)
     return multipliers if len(multipliers) > 1 else multipliers * output.shape[-1]
+
+
+@lru_cache(maxsize=512)
+def _products(source: float, scales: tuple[float, ...], target: float) -> tuple[Multiplier, ...]:
+    """Remembered: planning asks for the same ones again and again."""
+    return tuple(Multiplier(*quantize_multiplier(source * scale / target)) for scale in scales)
 
 
 def sum_multipliers(operands: Operands) -> SumMultipliers:
