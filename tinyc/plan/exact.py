@@ -4,6 +4,11 @@ Dynamic programming over downsets: the sets of steps that may have run at some m
 steps of `d` and every way to cut that order into groups, of the most that any group needs; a group needs what is live while it runs.
 A chain has one downset a step, a branch multiplies them.  The states are those of Ahn et al., "Ordering Chaos: Memory-Aware Scheduling
 of Irregularly Wired Neural Networks for Edge Devices" (MLSys 2020), which has no regions; a region here is one transition.
+
+The class: any order of the steps; any cut of it into single steps and regions of at most `MOST_CALLS` rows, the steps of a region in the
+file's order, all of them demanding their inputs first to last or all last to first; rings that serve both directions; any direction of
+each group; any placement.  Kernels are given.  Exact up to `MOST_DOWNSETS` sets and `MOST_REGIONS` regions; what is left out (floors of
+bounds.py) costs more than what is kept.
 """
 
 from __future__ import annotations
