@@ -96,8 +96,8 @@ static void change(void)
 static void run(uint8_t *arena)
 {
     uint32_t calls;
-    memset(arena, 0x5A, tinyc_model.arena_bytes);
-    if (tinyc_model.init(arena, tinyc_model.arena_bytes) != 0) {
+    memset(arena, 0x5A, tinyc_model.arena_bytes[0]);
+    if (tinyc_model.init((void *[]){arena}, tinyc_model.arena_bytes) != 0) {
         exit(3);
     }
     for (uint32_t i = 0; i < tinyc_model.input_count; ++i) {
@@ -118,7 +118,7 @@ static void run(uint8_t *arena)
 
 int main(void)
 {
-    uint8_t *arena = malloc(tinyc_model.arena_bytes);
+    uint8_t *arena = malloc(tinyc_model.arena_bytes[0]);
     make_table();
     for (;;) {
         const int command = getchar();
