@@ -188,6 +188,7 @@ INTERRUPTED = 99
 
 
 def _run_until_interrupted(firmware: Firmware) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
     try:
         run(firmware, handmade.samples(1), timeout=500.0)
     except KeyboardInterrupt:
@@ -209,8 +210,11 @@ def test_an_interrupt_ends_everything(tmp_path: Path) -> None:
     time.sleep(0.5)
     os.kill(process.pid, signal.SIGINT)
     process.join(timeout=100)
-    assert process.exitcode == INTERRUPTED
-    assert not any(Path("/proc", pid).exists() for pid in started)
+    left = [pid for pid in started if Path("/proc", pid).exists()]
+    for pid in left:
+        os.kill(int(pid), signal.SIGKILL)
+    process.kill()
+    assert process.exitcode == INTERRUPTED and not left
 
 
 def test_a_failing_run_function_is_an_error(tmp_path: Path) -> None:
