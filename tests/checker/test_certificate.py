@@ -37,10 +37,9 @@ WHOLE_MODELS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [each.__name__ for each in GRAPHS])
-@pytest.mark.parametrize(
-    "way", [way for way in WAYS if way != "strips"] + [pytest.param("strips", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("way", WAYS)
 def test_plans_hold(make: str, way: str) -> None:
     planned = program(make, way)
     verdict = checker.check(certificate_text(planned))

@@ -27,6 +27,7 @@ def digest(model: str) -> str:
     return total.hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_same_bytes_whatever_the_hash_seed(model: str) -> None:
     found = {digest(model), digest(model)}

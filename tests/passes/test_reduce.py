@@ -30,6 +30,7 @@ def assert_same_meaning(before: Graph, after: Graph, *, count: int = 2) -> None:
 
 @THOROUGH
 @given(graph=graphs(), seed=st.integers(0, 2**16), alignment=st.sampled_from([1, 2, 4]))
+@pytest.mark.slow
 def test_any_graph_means_the_same_afterwards(graph: Graph, seed: int, alignment: int) -> None:
     before = planted(graph, seed)
     with pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,7 @@ from tinyc.kernels.contract import Isa
 from tinyc.passes import input_by_rows, quantized_boundary, rewrite
 from tinyc.plan import make_plan
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.slow]
 
 ARENAS = {
     "aieq_mnist_a8w8": (2_880, 2_192),

@@ -85,6 +85,7 @@ BANKS = st.lists(
 ).map(lambda found: [Bank(name=f"m{i}", bytes=s // 4 * 4, tier=t, dma=d) for i, (s, t, d) in enumerate(found)])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(problem=problems(), banks=BANKS, percent=st.none() | st.integers(50, 120))
 def test_what_fits_is_sound(problem: Problem, banks: list[Bank], percent: int | None) -> None:
