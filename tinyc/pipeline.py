@@ -17,7 +17,7 @@ from tinyc.ir import Graph, Tensor
 from tinyc.kernels.contract import Isa
 from tinyc.lower import Program, lower
 from tinyc.oracle.tflite import open_witness
-from tinyc.passes import input_by_rows, quantized_boundary, rewrite
+from tinyc.passes import input_by_rows, merged_channels, quantized_boundary, rewrite
 from tinyc.plan import judged, make_front, make_plan
 from tinyc.report import Analysis, Inputs, Model, Report, Seconds
 from tinyc.report.compare import Sample, check, make_samples
@@ -50,7 +50,8 @@ def analyze(path: Path, *, board: str | None, options: Options, progress: Progre
     progress("importing")
     imported = tflite.load(path)
     progress("planning")
-    graph = _with_input(rewrite(_with_io(imported.graph, options.io)), path, options.input)
+    bounded = _with_io(imported.graph, options.io)
+    graph = _with_input(rewrite(bounded), path, options.input)
     banks = arena_banks(target, graph) if target is not None and len(target.arena_banks) > 1 else ()
     budget = _budget(target, options)
     plan = make_plan(graph, isas=_isas(target), schedule=options.schedule, budget=budget, banks=banks)
@@ -61,6 +62,7 @@ def analyze(path: Path, *, board: str | None, options: Options, progress: Progre
         model=Model(path=path, sha256=imported.sha256, format="tflite", graph=imported.graph),
         io=options.io,
         board=target,
+        merged_channels=merged_channels(bounded),
         program=program,
         schedule=options.schedule,
         input=options.input,

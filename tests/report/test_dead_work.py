@@ -15,11 +15,11 @@ from tinyc.report import Analysis, analysis_tables, plain_text, to_json
 CONVOLUTION = {"StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1, "Padding": 1}
 
 
-def analysis(folder: Path, *, dead: int, bias: int) -> Analysis:
-    """Two 1x1 convolutions on 10x10 pixels, 16 to 16 to 4 channels; `dead` channels of the first are zero."""
+def analysis(folder: Path, *, dead: int = 0, equal: int = 0, bias: int = 0) -> Analysis:
+    """Two 1x1 convolutions on 10x10 pixels, 16 to 16 to 4 channels; of the first `dead` channels are zero, `equal` like the last."""
     random = np.random.default_rng(1)
     weights = random.integers(-127, 128, (16, 1, 1, 16)).astype(np.int8)
-    weights[:dead] = 0
+    weights[:dead], weights[:equal] = 0, weights[-1]
     biases = np.zeros(16, np.int32)
     biases[15] = bias
     tensors = [
@@ -27,7 +27,7 @@ def analysis(folder: Path, *, dead: int, bias: int) -> Analysis:
         tensor("w", 16, 1, 1, 16, scale=0.01, data=weights),
         tensor("b", 16, dtype=DType.INT32, scale=0.0005, data=biases),
         tensor("t", 1, 10, 10, 16, scale=0.05),
-        tensor("v", 4, 1, 1, 16, scale=0.01, data=random.integers(-127, 128, (4, 1, 1, 16)).astype(np.int8)),
+        tensor("v", 4, 1, 1, 16, scale=0.01, data=random.integers(-9, 10, (4, 1, 1, 16)).astype(np.int8)),
         tensor("y", 1, 10, 10, 4, scale=0.05),
     ]
     operators = [
@@ -40,21 +40,28 @@ def analysis(folder: Path, *, dead: int, bias: int) -> Analysis:
 
 
 @pytest.mark.parametrize(
-    ("dead", "work", "executed"),
+    ("dead", "equal", "work", "executed"),
     [
-        (0, "0.032 M multiply-accumulates", 32_000),
-        (8, "0.032 M multiply-accumulates (0.016 M of them dead, 0.016 M executed)", 16_000),
+        (0, 0, "0.032 M multiply-accumulates", 32_000),
+        (8, 0, "0.032 M multiply-accumulates (0.016 M of them dead, 0.016 M executed)", 16_000),
+        (
+            0,
+            4,
+            "0.032 M multiply-accumulates (0.008 M of them dead, equal channels merged: 4, 0.024 M executed)",
+            24_000,
+        ),
     ],
 )
-def test_dead_work(tmp_path: Path, dead: int, work: str, executed: int) -> None:
-    found = analysis(tmp_path, dead=dead, bias=0)
+def test_dead_work(tmp_path: Path, dead: int, equal: int, work: str, executed: int) -> None:
+    found = analysis(tmp_path, dead=dead, equal=equal)
     heading = plain_text(analysis_tables(found)[0])
     assert heading.splitlines()[0].endswith(f", {work}")
     model = to_json(found)["model"]
+    assert model["merged_channels"] == equal
     assert (model["macs"], model["macs_executed"], model["accumulator_overflow"]) == (32_000, executed, [])
 
 
 def test_an_overflow_is_named(tmp_path: Path) -> None:
-    found = analysis(tmp_path, dead=0, bias=2**31 - 1)
+    found = analysis(tmp_path, bias=2**31 - 1)
     (name,) = to_json(found)["model"]["accumulator_overflow"]
     assert f"The 32-bit accumulator may overflow on some input: {name}." in plain_text(analysis_tables(found)[0])

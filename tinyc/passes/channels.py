@@ -207,13 +207,13 @@ def _tie(graph: Graph, operation: Operation, ties: _Ties) -> None:
     elif isinstance(op, Reshape) and max(x.size, y.size) % min(x.size, y.size) == 0:
         widest = max(x.size, y.size)
         ties.join(np.tile(x, widest // x.size), np.tile(y, widest // y.size))
-    elif _is_channelwise(op, operands):
+    elif is_channelwise(op, operands):
         ties.join(x, y)
     else:
         ties.pin(*operation.inputs, *operation.outputs)
 
 
-def _is_channelwise(op: Op, operands: Operands) -> bool:
+def is_channelwise(op: Op, operands: Operands) -> bool:
     """One input, and channel c of the output comes from channel c of the input."""
     last = len(operands.input(0).shape) - 1
     if isinstance(op, Mean):
