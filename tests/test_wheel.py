@@ -39,6 +39,7 @@ def test_the_wheel_carries_every_data_file(wheel: Path, root: Path) -> None:
         files = [path for path in (root / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
         assert files
         assert {f"tinyc/_data/{path.relative_to(root)}" for path in files} <= names
+    assert "tinyc/kernels/calibration.json" in names
     assert not [name for name in names if name.startswith(("tests/", "examples/"))]
 
 

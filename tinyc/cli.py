@@ -340,7 +340,11 @@ def ops() -> int:
 @click.option("--board", "boards", multiple=True, help="Only this board; may be given again.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only what has NAME in its name; may be given again.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Processes at a time.")
-@click.option("--calibrate", is_flag=True, help="Also compare predicted with counted instructions, kernel by kernel.")
+@click.option(
+    "--calibrate",
+    is_flag=True,
+    help="Also refit the costs that predict instructions to what is counted, kernel by kernel, and write them down.",
+)
 @click.option("--profile", is_flag=True, help="Also list every layer, with the kinds of its instructions.")
 @click.option("--update", is_flag=True, help="Write the counts into the record instead of holding them to it.")
 @click.option("--recorded", is_flag=True, help="Show the record; measure nothing.")
@@ -353,6 +357,7 @@ def ops() -> int:
 def bench(recorded: bool, page: Path | None, json_file: Path | None, **chosen: Any) -> int:
     """Measure public models beside what other tools reach."""
     from tinyc import bench as benches
+    from tinyc.kernels.calibration import factors
 
     _check_outputs(json_file, None, force=False)
     if page is not None:
@@ -365,7 +370,9 @@ def bench(recorded: bool, page: Path | None, json_file: Path | None, **chosen: A
         return 0
     if chosen["models"] is None:
         raise UsageError("bench needs --models, the folder of the models.")
-    update, calibrate, profile = (chosen.pop(name) for name in ("update", "calibrate", "profile"))
+    update, profile, calibrate = chosen.pop("update"), chosen.pop("profile"), chosen["calibrate"]
+    if calibrate:
+        benches.check_calibration()
     found = benches.run_bench(peers, progress=lambda text: click.echo(text, err=True), **chosen)
     worse, better = benches.changes(record, found.results)
     layers = found.layer_counts
@@ -374,6 +381,8 @@ def bench(recorded: bool, page: Path | None, json_file: Path | None, **chosen: A
     tables += benches.profile_tables(layers) if profile else ()
     tables += benches.change_tables(worse, better)
     _print(json_file, benches.to_document(found.results), tables)
+    if calibrate:
+        benches.write_calibration(benches.refitted(factors(), layers))
     if update:
         record = record.updated(found.results)
         benches.write_record(record)

@@ -5,6 +5,7 @@ what it has just measured.  Rejected: a second format for the page.
 """
 
 from tinyc.bench.bench import Bench, run_bench
+from tinyc.bench.calibrate import check_calibration, refitted, write_calibration
 from tinyc.bench.page import check_page, markdown, write_page
 from tinyc.bench.peers import Peers, read_peers
 from tinyc.bench.record import changes, read_record, write_record
@@ -19,14 +20,17 @@ __all__ = [
     "calibration_tables",
     "change_tables",
     "changes",
+    "check_calibration",
     "check_page",
     "markdown",
     "prediction_tables",
     "profile_tables",
     "read_peers",
     "read_record",
+    "refitted",
     "run_bench",
     "to_document",
+    "write_calibration",
     "write_page",
     "write_record",
 ]

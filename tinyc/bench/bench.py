@@ -48,11 +48,22 @@ def settings(boards: Collection[str]) -> Iterator[Setting]:
 
 
 def run_bench(
-    peers: Peers, *, models: Path, boards: Collection[str], only: Collection[str], jobs: int, progress: Progress
+    peers: Peers,
+    *,
+    models: Path,
+    boards: Collection[str],
+    only: Collection[str],
+    jobs: int,
+    progress: Progress,
+    calibrate: bool = False,
 ) -> Bench:
-    """Measure the models in the folder `models` whose names contain one of `only`, on `boards`; all where these are empty."""
+    """Measure the models in the folder `models` whose names contain one of `only`, on `boards`; all where these are empty.
+
+    To calibrate, the layers of the whole collection are counted, not only those of the models that peers have figures for.
+    """
     catalogue = read_catalogue(models)
-    todo = sorted(_jobs(models, peers, catalogue, boards or BOARDS, only), key=lambda job: -job.macs)
+    every = _jobs(models, peers, catalogue, boards or BOARDS, only, calibrate=calibrate)
+    todo = sorted(every, key=lambda job: -job.macs)
     if not todo:
         raise UsageError(f"nothing to measure is called {' or '.join(only)}.")
     outcomes = _measure(todo, jobs, progress)
@@ -78,7 +89,13 @@ def read_catalogue(folder: Path) -> Mapping[str, Any]:
 
 
 def _jobs(
-    folder: Path, peers: Peers, catalogue: Mapping[str, Any], boards: Collection[str], only: Collection[str]
+    folder: Path,
+    peers: Peers,
+    catalogue: Mapping[str, Any],
+    boards: Collection[str],
+    only: Collection[str],
+    *,
+    calibrate: bool,
 ) -> Iterator[Job]:
     def wanted(name: str) -> bool:
         return not only or any(part in name for part in only)
@@ -93,12 +110,12 @@ def _jobs(
         if wanted(layer.name):
             yield from (LayerJob(index=index, board=board, optimize="speed") for board in PROFILED if board in boards)
             yield from (LayerJob(index=index, board=M4, optimize="size") for _ in range(M4 in boards))
-    if M4 not in boards:
-        return
+    collected = [board for board in (PROFILED if calibrate else (M4,)) if board in boards]
     for name in filter(wanted, catalogue):
-        path = folder / f"{name}.tflite"
+        path, macs = folder / f"{name}.tflite", catalogue[name]["macs"]
         if name not in peers.models and path.exists():
-            yield ModelJob(path=path, setting=Setting(board=M4), macs=catalogue[name]["macs"])
+            for board in collected:
+                yield ModelJob(path=path, setting=Setting(board=board), profile=calibrate, macs=macs)
 
 
 def _measure(todo: list[Job], jobs: int, progress: Progress) -> dict[Job, Measured]:

@@ -1,16 +1,25 @@
-"""Predicted against counted instructions: where the catalogue's cost model is off, and by which factor."""
+"""Predicted against counted instructions: where the catalogue's cost model is off, by which factor, and the factors to predict by."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tinyc.bench.results import LayerCount, Results
+from tinyc.board import load
+from tinyc.errors import UsageError
+from tinyc.kernels.calibration import CALIBRATION, Factors, best, text
+from tinyc.kernels.contract import Isa
+from tinyc.report.write import check_file, write_file
 
 LAYER_TOLERANCE = 0.20
 """For layers above SHARE of their model."""
 MODEL_TOLERANCE = 0.10
 SHARE = 0.01
+LEAST_CORRECTION = 0.10
+"""Factors nearer to 1 are left out.  They come from the layers that happened to choose a kernel, and would only disturb the choice between
+kernels whose costs, read off their code, differ by less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +50,45 @@ def by_kernel(layers: Sequence[LayerCount]) -> tuple[Fit, ...]:
     names = {layer.kernel for layer in layers}
     fits = [_fit(name, [layer for layer in layers if layer.kernel == name]) for name in sorted(names)]
     return tuple(sorted(fits, key=lambda fit: -fit.counted))
+
+
+def refitted(factors: Factors, layers: Sequence[LayerCount]) -> Factors:
+    """`factors`, by which `layers` were predicted, with those of the kernels among them as they should have been."""
+    found = {core: dict(own) for core, own in factors.items()}
+    for board in boards(layers):
+        own = found.setdefault(best([Isa(name) for name in load(board).isas]), {})
+        counted = [layer for layer in layers if layer.board == board]
+        own |= {name: own.get(name, 1.0) * ratio for name, ratio in _ratios(counted)}
+    return {core: {name: f for name, f in own.items() if abs(f - 1) > LEAST_CORRECTION} for core, own in found.items()}
+
+
+def check_calibration(path: Path = CALIBRATION) -> None:
+    """UsageError where the factors cannot be written down."""
+    try:
+        check_file(path)
+    except UsageError as error:
+        raise UsageError(
+            f"--calibrate rewrites {path.name} in tinyc's own folder: {error.message}",
+            hint="Run it from a checkout of your own.",
+        ) from None
+
+
+def write_calibration(factors: Factors, path: Path = CALIBRATION) -> None:
+    """Write the factors down; the next run predicts by them."""
+    write_file(path, text(factors))
+
+
+def _ratios(layers: Sequence[LayerCount]) -> Iterator[tuple[str, float]]:
+    """Counted over predicted, by kernel; every model has the same weight, however large it is."""
+    totals: dict[str, int] = {}
+    for layer in layers:
+        totals[layer.model] = totals.get(layer.model, 0) + layer.instructions
+    for name in sorted({layer.kernel for layer in layers}):
+        own = [layer for layer in layers if layer.kernel == name]
+        predicted = sum(layer.predicted / totals[layer.model] for layer in own)
+        counted = sum(layer.instructions / totals[layer.model] for layer in own)
+        if predicted and counted:
+            yield name, counted / predicted
 
 
 def by_model(layers: Sequence[LayerCount], results: Results, *, board: str) -> tuple[Fit, ...]:

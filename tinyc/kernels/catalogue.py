@@ -7,6 +7,8 @@ import.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
+from functools import lru_cache
 
 from tinyc.ir import Op, Operands
 from tinyc.kernels import (
@@ -27,6 +29,7 @@ from tinyc.kernels import (
     running_sum,
     softmax,
 )
+from tinyc.kernels.calibration import best, factors
 from tinyc.kernels.contract import Extent, Isa, Kernel
 
 ALL: tuple[Kernel, ...] = (
@@ -53,6 +56,17 @@ DEAREST = 1.5
 """How many times the instructions of the fastest kernel one may take to save scratch."""
 
 
+@lru_cache(maxsize=len(Isa))
+def calibrated(core: Isa) -> tuple[Kernel, ...]:
+    """Every row; what it predicts is what was counted on cores whose best instruction set is `core`, as far as any was."""
+    found = factors().get(core, {})
+    return tuple(_scaled(kernel, found[kernel.name]) if kernel.name in found else kernel for kernel in ALL)
+
+
+def _scaled(kernel: Kernel, factor: float) -> Kernel:
+    return replace(kernel, cost=lambda op, operands: round(factor * kernel.cost(op, operands)))
+
+
 def select(op: Op, operands: Operands, isas: Collection[Isa], *, scratch: int | None = None) -> Kernel:
     """The kernel that predicts the fewest instructions; at equal cost the first; ValueError where none accepts.
 
@@ -60,7 +74,7 @@ def select(op: Op, operands: Operands, isas: Collection[Isa], *, scratch: int | 
     With `scratch`, among those that are not much slower: the fastest that needs at most so many bytes of it, or else the
     one that needs least.
     """
-    accepting = [k for k in ALL if k.op is type(op) and k.isa in isas and k.accepts(op, operands)]
+    accepting = [k for k in calibrated(best(isas)) if k.op is type(op) and k.isa in isas and k.accepts(op, operands)]
     if not accepting:
         raise ValueError(f"no kernel for {op.kind} on {', '.join(isa.value for isa in isas)}")
     by_rows = [k for k in accepting if k.extent is not Extent.WHOLE]

@@ -72,8 +72,9 @@ class Kernel:
     """One row of the catalogue.
 
     `name` is the C function, `struct` its parameter type, `header` the file below `codegen/kernels/` that defines both.
-    `cost` predicts the executed instructions of one whole layer.  `over_read` is how many bytes past the end of its last input pixel a
-    call may read.  `scratch` is in bytes, aligned by 4, `stack` the bytes of its deepest frame.
+    `cost` predicts the executed instructions of one whole layer, which the catalogue corrects by what was counted.  `over_read` is how
+    many bytes past the end of its last input pixel a call may read.  `scratch` is in bytes, aligned by 4, `stack` the bytes of its
+    deepest frame.
     """
 
     name: str

@@ -90,8 +90,10 @@ def _bind_product(op: Op, operands: Operands, strides: Strides) -> Bound:
 
 
 def _product_cost(op: Op, operands: Operands) -> int:
+    assert isinstance(op, Mul)
     rows, columns, channels = operands.output.hwc
-    return rows * (columns * (10 + 8 * channels) + 10)
+    element = 10 if _has_ties(op, operands) else 8
+    return rows * (columns * (10 + element * channels) + 10)
 
 
 KERNELS: tuple[Kernel, ...] = (

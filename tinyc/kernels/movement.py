@@ -179,6 +179,11 @@ def _bind_gather(op: Op, operands: Operands, strides: Strides) -> Bound:
     return Bound(fields={"offset": offset} | _loops(axes, 5) | {"run": run})
 
 
+def _pad_cost(op: Op, operands: Operands) -> int:
+    rows, columns, channels = operands.output.hwc
+    return rows * (columns * (46 + 5 * channels // 8) + 20)
+
+
 def _row_cost(op: Op, operands: Operands) -> int:
     return 12 * operands.output.elements
 
@@ -271,7 +276,7 @@ KERNELS: tuple[Kernel, ...] = (
         struct="tinyc_pad",
         accepts=_accepts_pad,
         bind=_bind_pad,
-        cost=_row_cost,
+        cost=_pad_cost,
     ),
     Kernel(
         name="pad_whole__scalar",
