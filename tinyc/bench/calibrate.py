@@ -79,16 +79,23 @@ def write_calibration(factors: Factors, path: Path = CALIBRATION) -> None:
 
 
 def _ratios(layers: Sequence[LayerCount]) -> Iterator[tuple[str, float]]:
-    """Counted over predicted, by kernel; every model has the same weight, however large it is."""
+    """Counted over predicted, by kernel, of the layers that matter; every model has the same weight, however large it is."""
+    totals = _totals(layers)
+    large = [layer for layer in layers if layer.instructions > SHARE * totals[layer.model]]
+    for name in sorted({layer.kernel for layer in large}):
+        own = [layer for layer in large if layer.kernel == name]
+        predicted = sum(layer.predicted / totals[layer.model] for layer in own)
+        counted = sum(layer.instructions / totals[layer.model] for layer in own)
+        if predicted:
+            yield name, counted / predicted
+
+
+def _totals(layers: Sequence[LayerCount]) -> dict[str, int]:
+    """The instructions of all layers, by model."""
     totals: dict[str, int] = {}
     for layer in layers:
         totals[layer.model] = totals.get(layer.model, 0) + layer.instructions
-    for name in sorted({layer.kernel for layer in layers}):
-        own = [layer for layer in layers if layer.kernel == name]
-        predicted = sum(layer.predicted / totals[layer.model] for layer in own)
-        counted = sum(layer.instructions / totals[layer.model] for layer in own)
-        if predicted and counted:
-            yield name, counted / predicted
+    return totals
 
 
 def by_model(layers: Sequence[LayerCount], results: Results, *, board: str) -> tuple[Fit, ...]:
@@ -106,9 +113,7 @@ def _models(layers: Sequence[LayerCount], results: Results, board: str) -> Itera
 
 def layers_off(layers: Sequence[LayerCount]) -> tuple[LayerCount, ...]:
     """The layers above SHARE of their model whose prediction is off by more than LAYER_TOLERANCE, worst first."""
-    totals: dict[str, int] = {}
-    for layer in layers:
-        totals[layer.model] = totals.get(layer.model, 0) + layer.instructions
+    totals = _totals(layers)
     off = [
         layer
         for layer in layers
