@@ -286,6 +286,7 @@ def _keeping_apart(build: Builder, x: str, source: str, kind: int) -> str:
     return build.apply(Concatenation(axis=3), x, build.conv2d(x, 2, padding=AROUND, like=source), like=source)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(80))
 def test_any_graph_means_the_same_afterwards(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(seed)

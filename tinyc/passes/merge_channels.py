@@ -23,7 +23,7 @@ from tinyc.passes.ranges import Mask, value_ranges
 from tinyc.passes.twins import Numbers
 
 MOST = 127
-"""The specification keeps -128 out of weights, so that kernels may negate them."""
+"""The greatest weight; the specification keeps -128 out of them."""
 
 
 class Merged(NamedTuple):
