@@ -73,6 +73,19 @@ def shapes() -> Iterator[tuple[str, Layer]]:
         name = f"dw{size}x{size} s{stride} {hw}x{hw}x{depth} {activation.name.lower()}"
         x = (1, hw, hw, depth)
         yield name, layers.depthwise(x, (size, size), stride=(stride, stride), padding=padding, activation=activation)
+    for rows, size, depth, activation in (
+        (30, 3, 40, NONE),
+        (28, 5, 128, NONE),
+        (24, 10, 128, NONE),
+        (15, 15, 128, RELU),
+    ):
+        layer = layers.depthwise((1, rows, 1, depth), (size, 1), activation=activation)
+        yield f"dw{size}x1 {rows}x1x{depth} {activation.name.lower()}", layer
+    for size, hw, depth, multiplier in ((3, 12, 16, 4), (5, 10, 8, 2)):
+        layer = layers.depthwise(
+            (1, hw, hw, depth), (size, size), padding=Padding(*[size // 2] * 4), multiplier=multiplier
+        )
+        yield f"dw{size}x{size} {hw}x{hw}x{depth} times {multiplier}", layer
     for depth, outputs, activation in ((640, 128, RELU), (128, 128, RELU), (128, 640, NONE), (64, 10, NONE)):
         name = f"dense {depth}->{outputs} {activation.name.lower()}"
         yield name, layers.dense((1, depth), outputs, depth=depth, activation=activation)

@@ -82,17 +82,24 @@ class Layers:
         activation: Activation = Activation.NONE,
         values: str = "random",
         weights: str = "random",
+        multiplier: int = 1,
     ) -> Layer:
-        """A DEPTHWISE_CONV_2D of one output a channel."""
+        """A DEPTHWISE_CONV_2D of `multiplier` outputs a channel."""
         one = self.convolution(
-            (*x[:3], 1), kernel, x[3], stride=stride, padding=padding, activation=activation, weights=weights
+            (*x[:3], 1),
+            kernel,
+            x[3] * multiplier,
+            stride=stride,
+            padding=padding,
+            activation=activation,
+            weights=weights,
         )
         layer = self.as_depthwise(one)
         image, *constants = layer.operands.inputs
         assert image is not None and isinstance(layer.op, DepthwiseConv2D)
         operands = replace(layer.operands, inputs=(replace(image, shape=x), *constants))
         drawn = (self._image(x, values), *layer.values[1:])
-        return Layer(op=replace(layer.op, multiplier=1), operands=operands, values=drawn)
+        return Layer(op=replace(layer.op, multiplier=multiplier), operands=operands, values=drawn)
 
     def dense(
         self,

@@ -1,4 +1,7 @@
-"""Depthwise convolution on Armv7E-M where random layers seldom lead: factors of 1 and more, extreme sums, narrow parts of rows."""
+"""Depthwise convolution on Armv7E-M where random layers seldom lead.
+
+Factors of 1 and more, extreme sums, narrow parts of rows, windows of one column, several outputs a channel.
+"""
 
 from __future__ import annotations
 
@@ -78,6 +81,58 @@ def test_every_way_to_cut_a_row(activation: Activation, target: str) -> None:
             for row in _dsp_rows(layer):
                 ranges = ((0, columns),) if cut == 0 else ((0, cut), (cut, columns))
                 cases.append((layer, replace(_case(layer, row), ranges=ranges)))
+    for (layer, case), result in zip(cases, run_cases([case for _, case in cases], target=target), strict=True):
+        np.testing.assert_array_equal(result.output, layer.expected(), err_msg=f"{case.kernel.name} {layer.op}")
+
+
+@pytest.mark.parametrize("activation", [Activation.NONE, Activation.RELU, Activation.RELU6])
+@pytest.mark.parametrize("target", ["host", "an386"])
+def test_windows_of_one_column(activation: Activation, target: str) -> None:
+    """Even and odd numbers of rows, last groups of every size, columns a stride apart, inputs and weights at their ends."""
+    if not has_tools(target):
+        pytest.skip(f"no tools for {target}")
+    layers, cases = Layers(6), []
+    for rows in (1, 2, 3, 10, 15, 18):
+        for channels, width, stride in ((4, 1, 1), (6, 3, 1), (7, 5, 2), (40, 1, 1)):
+            layer = layers.depthwise(
+                (1, 9, width, channels),
+                (rows, 1),
+                stride=(1, stride),
+                padding=Padding(rows // 2, rows - 1 - rows // 2, 0, 0),
+                activation=activation,
+                values="extreme",
+                weights="full",
+            )
+            own, general = _dsp_rows(layer)
+            assert own.name == "depthwise_column_s8__dsp"
+            assert own.cost(layer.op, layer.operands) < general.cost(layer.op, layer.operands)
+            cases.append((layer, replace(_case(layer, own), shared=channels != 6)))
+    for (layer, case), result in zip(cases, run_cases([case for _, case in cases], target=target), strict=True):
+        np.testing.assert_array_equal(result.output, layer.expected(), err_msg=f"{case.kernel.name} {layer.op}")
+
+
+@pytest.mark.parametrize("activation", [Activation.NONE, Activation.RELU])
+@pytest.mark.parametrize("target", ["host", "an386"])
+def test_several_outputs_a_channel(activation: Activation, target: str) -> None:
+    """Columns inside and outside the image, two at a time and alone, and a last group that repeats channels."""
+    if not has_tools(target):
+        pytest.skip(f"no tools for {target}")
+    layers, cases = Layers(8), []
+    for (size, stride), padding in WINDOWS.items():
+        for channels, multiplier, width in ((4, 2, 9), (5, 3, 8), (11, 4, 4), (8, 2, 2)):
+            layer = layers.depthwise(
+                (1, 4, width, channels),
+                (size, size),
+                stride=(stride, stride),
+                padding=padding,
+                activation=activation,
+                values="extreme",
+                weights="full",
+                multiplier=multiplier,
+            )
+            (row,) = _dsp_rows(layer)
+            assert select(layer.op, layer.operands, (Isa.SCALAR, Isa.DSP)).name == row.name
+            cases.append((layer, replace(_case(layer, row), shared=channels != 5)))
     for (layer, case), result in zip(cases, run_cases([case for _, case in cases], target=target), strict=True):
         np.testing.assert_array_equal(result.output, layer.expected(), err_msg=f"{case.kernel.name} {layer.op}")
 

@@ -1,4 +1,4 @@
-"""Depthwise convolution on Armv7E-M, four channels at a time: one output each, sums requantized in five instructions."""
+"""Depthwise convolution on Armv7E-M, four channels at a time, sums requantized in five instructions."""
 
 from __future__ import annotations
 
@@ -39,14 +39,19 @@ class Border(NamedTuple):
 def _accepts_dsp(op: Op, operands: Operands) -> bool:
     """At least four channels, one output each, and the five-instruction requantization exact on all of them."""
     assert isinstance(op, DepthwiseConv2D)
-    if not is_int8(op, operands) or op.multiplier != 1 or operands.output.hwc[2] < GROUP:
-        return False
-    return _fast(op, operands) is not None
+    return op.multiplier == 1 and _accepts_groups(op, operands)
+
+
+def _accepts_groups(op: DepthwiseConv2D, operands: Operands) -> bool:
+    """At least four input channels, and the five-instruction requantization exact on every output channel."""
+    return is_int8(op, operands) and operands.input(0).hwc[2] >= GROUP and _fast(op, operands) is not None
 
 
 def _accepts_any_dsp(op: Op, operands: Operands) -> bool:
     """What no kernel that keeps one copy of its code takes."""
-    return _accepts_dsp(op, operands) and not (_has_own(op, operands) or _is_window(op, operands))
+    assert isinstance(op, DepthwiseConv2D)
+    others = op.multiplier == 1 and (_has_own(op, operands) or _is_window(op, operands))
+    return not others and _accepts_groups(op, operands)
 
 
 def _widened(operands: Operands) -> Operands:
@@ -82,16 +87,19 @@ def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
     operands = _widened(operands)
     requantization = _fast(op, operands)
     assert requantization is not None
-    _, rows, columns, channels = operands.input(1).shape
+    _, rows, columns, outputs = operands.input(1).shape
+    channels = outputs // op.multiplier
     borders = _borders(op, operands)
     inside = [x for x, border in enumerate(borders) if border == (0, columns)]
     first, last = (inside[0], inside[-1] + 1) if inside else (len(borders), len(borders))
     outside = (borders[:first] + borders[last:]) or [Border(0, 0)]
     least, most = activation_range(op.activation, operands.output)
-    biases = np.array([_biases(operands, border) for border in outside], np.int32).reshape(-1, channels)
+    biases = np.array([_biases(operands, border) for border in outside], np.int32).reshape(-1, outputs)
+    order = _turns(channels, op.multiplier)
     return Bound(
         fields={
             "channels": channels,
+            "multiplier": op.multiplier,
             "window_rows": rows,
             "window_columns": columns,
             "row_dilation": op.dilation[0],
@@ -105,9 +113,9 @@ def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
             "ties": int(requantization.ties is Ties.CORRECTED),
             "least": least,
             "most": most,
-            "stream": CArray(c_type="int32_t", data=_stream(operands, requantization.rows)),
+            "stream": CArray(c_type="int32_t", data=_stream(operands, requantization.rows, order)),
             "borders": CArray(c_type="tinyc_border", data=np.array(outside, np.int32).reshape(-1, 2)),
-            "border_biases": CArray(c_type="int32_t", data=biases[:, _grouped(channels)].ravel()),
+            "border_biases": CArray(c_type="int32_t", data=biases[:, order.ravel()].ravel()),
         }
     )
 
@@ -129,6 +137,12 @@ def _grouped(channels: int) -> list[int]:
     return [start + index for start in starts for index in range(GROUP)]
 
 
+def _turns(channels: int, multiplier: int) -> Array:
+    """The output channels in groups of four: the first ones of all input channels, then the second ones."""
+    first = np.array(_grouped(channels)).reshape(-1, GROUP) * multiplier
+    return np.concatenate([first + turn for turn in range(multiplier)])
+
+
 def _biases(operands: Operands, border: Border) -> Integers:
     """Doubled biases, with the zero point folded in for all rows of some columns of the window."""
     weights = operands.input(1).values.astype(np.int64)[0]
@@ -136,15 +150,14 @@ def _biases(operands: Operands, border: Border) -> Integers:
     return wrap_int32(2 * (bias_values(operands, weights.shape[2]) - operands.input(0).zero_point * sums))
 
 
-def _stream(operands: Operands, requantization: Integers) -> Array:
+def _stream(operands: Operands, requantization: Integers, order: Array) -> Array:
     """Per group of four channels: doubled biases, doubled weights tap by tap as (0, 2) and (1, 3), requantization."""
     weights = operands.input(1).values.astype(np.int64)
     _, rows, columns, channels = weights.shape
     taps = 2 * weights.reshape(rows * columns, channels)
     biases = _biases(operands, Border(0, columns))
     parts: list[Integers] = []
-    for start in range(0, channels, GROUP):
-        group = slice(min(start, channels - GROUP), min(start, channels - GROUP) + GROUP)
+    for group in order:
         words = (taps[:, group][:, :2] & 0xFFFF) | (taps[:, group][:, 2:] << 16)
         parts += [biases[group], words.ravel(), requantization[group, 1:].ravel()]
     return wrap_int32(np.concatenate(parts)).astype(np.int32)
@@ -152,7 +165,7 @@ def _stream(operands: Operands, requantization: Integers) -> Array:
 
 def _dsp_cost(op: Op, operands: Operands) -> int:
     assert isinstance(op, DepthwiseConv2D)
-    rows, _, channels = operands.output.hwc
+    rows, channels = operands.output.hwc[0], operands.input(0).hwc[2]
     _, window_rows, window_columns, _ = operands.input(1).shape
     borders = _borders(op, operands)
     inside = sum(border == (0, window_columns) for border in borders)
@@ -160,7 +173,7 @@ def _dsp_cost(op: Op, operands: Operands) -> int:
     two = 60 + window_rows * (4 + (12 * window_columns + 3 if shared else 15 * window_columns))
     one = 40 + window_rows * (6 + 8 * window_columns)
     partial = sum(50 + window_rows * (10 + 10 * (b.last - b.first)) for b in borders if b != (0, window_columns))
-    groups = -(-channels // GROUP)
+    groups = -(-channels // GROUP) * op.multiplier
     return rows * (30 + 12 * len(borders) + groups * ((inside // 2) * two + (inside % 2) * one + partial))
 
 
@@ -386,7 +399,75 @@ def _row_window(part: int, ties: Ties) -> Kernel:
     )
 
 
+# --- windows of one column, two window rows in each multiplication --------------------------------------------------------
+
+
+def _accepts_column(op: Op, operands: Operands) -> bool:
+    """Windows of one column of adjacent rows, none of them beside the image."""
+    assert isinstance(op, DepthwiseConv2D)
+    if operands.input(1).shape[2] != 1 or op.dilation[0] != 1 or not _accepts_dsp(op, operands):
+        return False
+    return all(border == (0, 1) for border in _borders(op, operands))
+
+
+def _bind_column(op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, DepthwiseConv2D)
+    operands = _widened(operands)
+    requantization = _fast(op, operands)
+    assert requantization is not None
+    least, most = activation_range(op.activation, operands.output)
+    return Bound(
+        fields={
+            "channels": operands.output.hwc[2],
+            "window_rows": operands.input(1).shape[1],
+            "column_stride": op.stride[1],
+            "in_stride": strides.inputs[0],
+            "out_stride": strides.output,
+            "ties": int(requantization.ties is Ties.CORRECTED),
+            "least": least,
+            "most": most,
+            "stream": CArray(c_type="int32_t", data=_stream_column(operands, requantization.rows)),
+        }
+    )
+
+
+def _stream_column(operands: Operands, requantization: Integers) -> Array:
+    """Per group of four channels, as depthwise_column_s8.h explains it."""
+    taps = 2 * operands.input(1).values.astype(np.int64)[0, :, 0]
+    order = np.array(_grouped(taps.shape[1])).reshape(-1, GROUP)
+    by, taps = requantization[order], taps[:, order]
+    paired = taps[: len(taps) // 2 * 2].reshape(-1, 2, *order.shape)
+    pairs = (paired[:, 0] & 0xFFFF) | (paired[:, 1] << 16)
+    single = taps[len(taps) // 2 * 2 :]
+    halves = (single[..., :2] & 0xFFFF) | (single[..., 2:] << 16)
+    groups = [
+        np.concatenate([by[g, :, 0], pairs[:, g].ravel(), halves[:, g].ravel(), by[g, :, 1:].ravel()])
+        for g in range(len(order))
+    ]
+    return wrap_int32(np.concatenate(groups)).astype(np.int32)
+
+
+def _cost_column(op: Op, operands: Operands) -> int:
+    assert isinstance(op, DepthwiseConv2D)
+    rows, columns, channels = operands.output.hwc
+    window_rows, found = operands.input(1).shape[1], _fast(op, operands)
+    ties = found is not None and found.ties is Ties.CORRECTED
+    group = 31 + 4 * ties + 15 * (window_rows // 2) + 9 * (window_rows % 2)
+    return rows * (20 + columns * (14 + -(-channels // GROUP) * group))
+
+
 KERNELS: tuple[Kernel, ...] = (
+    Kernel(
+        name="depthwise_column_s8__dsp",
+        isa=Isa.DSP,
+        op=DepthwiseConv2D,
+        header="dsp/depthwise_column_s8.h",
+        struct="tinyc_depthwise_column_s8_dsp",
+        accepts=_accepts_column,
+        bind=_bind_column,
+        cost=_cost_column,
+        padding_rows=PaddingRows.ZERO_POINT,
+    ),
     *(_row_window(part, ties) for part in PARTS_WINDOW for ties in Ties),
     *(_row_3x3(stride, part, ties) for part in PARTS for stride in STRIDES_3X3 for ties in Ties),
     Kernel(

@@ -2,7 +2,8 @@
  *
  * Rows outside the image are rows of zero points, folded into the biases; columns outside are skipped, with biases of their own.
  * Constants come as one stream, for every group of four channels: 4 doubled biases, 2 words of doubled weights for every tap, and
- * {multiplier, offset, shift} of every channel.  A last group that is not full starts earlier and repeats channels.
+ * {multiplier, offset, shift} of every channel.  A last group that is not full starts earlier and repeats channels.  Where an input channel
+ * makes several output channels, all first ones are made, then all second ones, each with a stream of its own, one after the other.
  */
 #ifndef TINYC_DSP_DEPTHWISE_CONV2D_S8_H
 #define TINYC_DSP_DEPTHWISE_CONV2D_S8_H
@@ -17,7 +18,8 @@ typedef struct {
 } tinyc_border;
 
 typedef struct {
-    int32_t channels; /* at least 4 */
+    int32_t channels; /* of the input, at least 4 */
+    int32_t multiplier; /* output channels of each */
     int32_t window_rows;
     int32_t window_columns;
     int32_t row_dilation;
@@ -33,7 +35,7 @@ typedef struct {
     int32_t most;
     const int32_t *stream;
     const tinyc_border *borders;  /* for every output column that is not inside, from left to right */
-    const int32_t *border_biases; /* for each of them, 4 doubled biases a group */
+    const int32_t *border_biases; /* for each of them, of each stream, 4 doubled biases a group */
 } tinyc_depthwise_conv2d_s8_dsp;
 
 TINYC_INLINE tinyc_sums depthwise_conv2d_s8_biases(const int32_t *biases)
@@ -119,9 +121,9 @@ TINYC_INLINE void depthwise_conv2d_s8_row_of_two(
 
 /* The output pixels at `out` and `out + out_stride`; the first one's window starts at byte `offset` of the rows. */
 TINYC_INLINE void depthwise_conv2d_s8_two(
-    int8_t *out, const void *const *in, int32_t offset, const tinyc_depthwise_conv2d_s8_dsp *p)
+    int8_t *out, const void *const *in, int32_t offset, const int32_t *s, const tinyc_depthwise_conv2d_s8_dsp *p)
 {
-    const int32_t *s = p->stream;
+    const int32_t step = p->multiplier;
     for (int32_t c = 0; c < p->channels; c = tinyc_next_group(c, p->channels)) {
         tinyc_sums a = depthwise_conv2d_s8_biases(s);
         tinyc_sums b = a;
@@ -137,17 +139,17 @@ TINYC_INLINE void depthwise_conv2d_s8_two(
             }
         }
         TINYC_CHANNEL(by, s);
-        out[c] = depthwise_conv2d_s8_store(a.c0, &by, p);
-        out[p->out_stride + c] = depthwise_conv2d_s8_store(b.c0, &by, p);
+        out[c * step] = depthwise_conv2d_s8_store(a.c0, &by, p);
+        out[p->out_stride + c * step] = depthwise_conv2d_s8_store(b.c0, &by, p);
         TINYC_CHANNEL(by, s);
-        out[c + 1] = depthwise_conv2d_s8_store(a.c1, &by, p);
-        out[p->out_stride + c + 1] = depthwise_conv2d_s8_store(b.c1, &by, p);
+        out[(c + 1) * step] = depthwise_conv2d_s8_store(a.c1, &by, p);
+        out[p->out_stride + (c + 1) * step] = depthwise_conv2d_s8_store(b.c1, &by, p);
         TINYC_CHANNEL(by, s);
-        out[c + 2] = depthwise_conv2d_s8_store(a.c2, &by, p);
-        out[p->out_stride + c + 2] = depthwise_conv2d_s8_store(b.c2, &by, p);
+        out[(c + 2) * step] = depthwise_conv2d_s8_store(a.c2, &by, p);
+        out[p->out_stride + (c + 2) * step] = depthwise_conv2d_s8_store(b.c2, &by, p);
         TINYC_CHANNEL(by, s);
-        out[c + 3] = depthwise_conv2d_s8_store(a.c3, &by, p);
-        out[p->out_stride + c + 3] = depthwise_conv2d_s8_store(b.c3, &by, p);
+        out[(c + 3) * step] = depthwise_conv2d_s8_store(a.c3, &by, p);
+        out[p->out_stride + (c + 3) * step] = depthwise_conv2d_s8_store(b.c3, &by, p);
     }
 }
 
@@ -158,19 +160,18 @@ TINYC_INLINE void depthwise_conv2d_s8_store_one(int8_t *out, tinyc_sums a, const
     TINYC_CHANNEL(by, s);
     out[0] = depthwise_conv2d_s8_store(a.c0, &by, p);
     TINYC_CHANNEL(by, s);
-    out[1] = depthwise_conv2d_s8_store(a.c1, &by, p);
+    out[p->multiplier] = depthwise_conv2d_s8_store(a.c1, &by, p);
     TINYC_CHANNEL(by, s);
-    out[2] = depthwise_conv2d_s8_store(a.c2, &by, p);
+    out[2 * p->multiplier] = depthwise_conv2d_s8_store(a.c2, &by, p);
     TINYC_CHANNEL(by, s);
-    out[3] = depthwise_conv2d_s8_store(a.c3, &by, p);
+    out[3 * p->multiplier] = depthwise_conv2d_s8_store(a.c3, &by, p);
     *stream = s;
 }
 
 /* One output pixel whose window starts at byte `offset` of the rows. */
 TINYC_INLINE void depthwise_conv2d_s8_one(
-    int8_t *out, const void *const *in, int32_t offset, const tinyc_depthwise_conv2d_s8_dsp *p)
+    int8_t *out, const void *const *in, int32_t offset, const int32_t *s, const tinyc_depthwise_conv2d_s8_dsp *p)
 {
-    const int32_t *s = p->stream;
     for (int32_t c = 0; c < p->channels; c = tinyc_next_group(c, p->channels)) {
         tinyc_sums a = depthwise_conv2d_s8_biases(s);
         s += 4;
@@ -183,15 +184,14 @@ TINYC_INLINE void depthwise_conv2d_s8_one(
                 depthwise_conv2d_s8_taps(&a, (const int8_t *)in[y * p->row_dilation] + offset + c, &s, p->window_columns, p);
             }
         }
-        depthwise_conv2d_s8_store_one(out + c, a, &s, p);
+        depthwise_conv2d_s8_store_one(out + c * p->multiplier, a, &s, p);
     }
 }
 
 /* One output pixel whose window has the columns [first, last) only; `offset` is the byte of column `first`. */
 TINYC_INLINE void depthwise_conv2d_s8_partial(int8_t *out, const void *const *in, int32_t offset, const int32_t *biases,
-    int32_t first, int32_t last, const tinyc_depthwise_conv2d_s8_dsp *p)
+    int32_t first, int32_t last, const int32_t *s, const tinyc_depthwise_conv2d_s8_dsp *p)
 {
-    const int32_t *s = p->stream;
     for (int32_t c = 0; c < p->channels; c = tinyc_next_group(c, p->channels)) {
         tinyc_sums a = depthwise_conv2d_s8_biases(biases);
         biases += 4;
@@ -209,40 +209,49 @@ TINYC_INLINE void depthwise_conv2d_s8_partial(int8_t *out, const void *const *in
                 depthwise_conv2d_s8_part(&a, (const int8_t *)in[y * p->row_dilation] + offset + c, &s, first, last, p);
             }
         }
-        depthwise_conv2d_s8_store_one(out + c, a, &s, p);
+        depthwise_conv2d_s8_store_one(out + c * p->multiplier, a, &s, p);
     }
 }
 
-TINYC_INLINE void depthwise_conv2d_s8_border(
-    int8_t *out, const void *const *in, int32_t x, int32_t origin, const tinyc_depthwise_conv2d_s8_dsp *p)
+TINYC_INLINE void depthwise_conv2d_s8_border(int8_t *out, const void *const *in, int32_t x, int32_t origin, int32_t turn,
+    const int32_t *s, const tinyc_depthwise_conv2d_s8_dsp *p)
 {
     const int32_t index = x < p->inside_first ? x : x - (p->inside_last - p->inside_first);
     const tinyc_border border = p->borders[index];
     const int32_t column = x * p->column_stride - p->pad_left + border.first * p->column_dilation - origin;
-    const int32_t *biases = p->border_biases + index * ((p->channels + 3) & ~3);
-    depthwise_conv2d_s8_partial(out, in, column * p->in_stride, biases, border.first, border.last, p);
+    const int32_t *biases = p->border_biases + (index * p->multiplier + turn) * ((p->channels + 3) & ~3);
+    depthwise_conv2d_s8_partial(out, in, column * p->in_stride, biases, border.first, border.last, s, p);
+}
+
+/* The output channel number `turn` of every input channel. */
+TINYC_INLINE void depthwise_conv2d_s8_turn(int8_t *target, const void *const *in, int32_t x0, int32_t x1, int32_t turn,
+    const int32_t *s, const tinyc_depthwise_conv2d_s8_dsp *p)
+{
+    const int32_t start = x0 * p->column_stride - p->pad_left;
+    const int32_t origin = start > 0 ? start : 0;
+    int32_t x = x0;
+    while (x < x1) {
+        const int32_t offset = (x * p->column_stride - p->pad_left - origin) * p->in_stride;
+        if (x < p->inside_first || x >= p->inside_last) {
+            depthwise_conv2d_s8_border(target, in, x, origin, turn, s, p);
+        } else if (x + 2 <= x1 && x + 2 <= p->inside_last) {
+            depthwise_conv2d_s8_two(target, in, offset, s, p);
+            target += p->out_stride;
+            ++x;
+        } else {
+            depthwise_conv2d_s8_one(target, in, offset, s, p);
+        }
+        target += p->out_stride;
+        ++x;
+    }
 }
 
 TINYC_INLINE void depthwise_conv2d_s8__dsp(
     void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_conv2d_s8_dsp *p)
 {
-    const int32_t start = x0 * p->column_stride - p->pad_left;
-    const int32_t origin = start > 0 ? start : 0;
-    int8_t *target = (int8_t *)out;
-    int32_t x = x0;
-    while (x < x1) {
-        const int32_t offset = (x * p->column_stride - p->pad_left - origin) * p->in_stride;
-        if (x < p->inside_first || x >= p->inside_last) {
-            depthwise_conv2d_s8_border(target, in, x, origin, p);
-        } else if (x + 2 <= x1 && x + 2 <= p->inside_last) {
-            depthwise_conv2d_s8_two(target, in, offset, p);
-            target += p->out_stride;
-            ++x;
-        } else {
-            depthwise_conv2d_s8_one(target, in, offset, p);
-        }
-        target += p->out_stride;
-        ++x;
+    const int32_t words = ((p->channels + 3) >> 2) * (16 + 2 * p->window_rows * p->window_columns);
+    for (int32_t turn = 0; turn < p->multiplier; ++turn) {
+        depthwise_conv2d_s8_turn((int8_t *)out + turn, in, x0, x1, turn, p->stream + turn * words, p);
     }
 }
 

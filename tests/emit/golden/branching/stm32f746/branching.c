@@ -17,7 +17,7 @@
  * It starts at the last layer.  A layer that lacks a row goes to the one that makes it, which makes one and goes back.
  * No row is made twice.
  *   0 conv2d -> 8x6x2, conv2d_direct_s8__dsp, a ring of 1 row
- *   1 depthwise_conv2d -> 4x3x4, depthwise_conv2d_s8__dsp, a ring of 1 row
+ *   1 depthwise_conv2d -> 4x3x4, depthwise_column_s8__dsp, a ring of 1 row
  *   2 resize_nearest_neighbor -> 8x6x4, resize_nearest_neighbor__scalar, a ring of 1 row
  *   3 mul -> 8x6x6, mul_s8__dsp
  */

@@ -7,7 +7,7 @@
 
 #include "tinyc_kernel.h"
 #include "dsp/conv2d_s8.h"
-#include "dsp/depthwise_conv2d_s8.h"
+#include "dsp/depthwise_column_s8.h"
 #include "dsp/mul_s8.h"
 #include "dsp/pool_s8.h"
 #include "scalar/lut_s8.h"
@@ -28,8 +28,6 @@
 extern const int32_t branching_l00_weights[52];
 extern const int8_t branching_l00_outside[4];
 extern const int32_t branching_l01_stream[22];
-extern const tinyc_border branching_l01_borders[1];
-extern const int32_t branching_l01_border_biases[4];
 extern const int8_t branching_padding_0[24];
 extern const uint16_t branching_l02_columns[6];
 extern const int8_t branching_l05_table[256];

@@ -34,29 +34,21 @@ void branching_l00(void *out, const void *const *in, int32_t x0, int32_t x1, voi
 }
 
 /* 1 depthwise_conv2d -> 4x3x4: depthwise_conv2d_1 */
-static const tinyc_depthwise_conv2d_s8_dsp branching_l01_parameters = {
+static const tinyc_depthwise_column_s8_dsp branching_l01_parameters = {
     .channels = 4,
     .window_rows = 3,
-    .window_columns = 1,
-    .row_dilation = 1,
-    .column_dilation = 1,
     .column_stride = 2,
-    .pad_left = 0,
     .in_stride = 4,
     .out_stride = 4,
-    .inside_first = 0,
-    .inside_last = 3,
     .ties = 1,
     .least = -128,
     .most = 127,
     .stream = branching_l01_stream,
-    .borders = branching_l01_borders,
-    .border_biases = branching_l01_border_biases,
 };
 
 void branching_l01(void *out, const void *const *in, int32_t x0, int32_t x1)
 {
-    depthwise_conv2d_s8__dsp(out, in, x0, x1, &branching_l01_parameters);
+    depthwise_column_s8__dsp(out, in, x0, x1, &branching_l01_parameters);
 }
 
 /* 2 resize_nearest_neighbor -> 8x6x4: resize_nearest_neighbor_2 */
