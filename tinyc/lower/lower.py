@@ -183,6 +183,7 @@ def _loop(plan: Plan, pool: _Pool, group: Group, index: int, shared: bool) -> Lo
         macs=step.op.macs(step.operands),
         arena_live_bytes=plan.live_bytes(index),
     )
+    scratch = plan.scratch(index)
     sources = tuple(
         _source(plan, pool, group, step, position, view)
         for position, view in zip(step.activations, step.inputs, strict=True)
@@ -197,11 +198,11 @@ def _loop(plan: Plan, pool: _Pool, group: Group, index: int, shared: bool) -> Lo
         offset=plan.offset(step.output),
         row_stride=_row_stride(plan, group, step.output),
         pixel_stride=step.output.pixel_stride,
-        scratch_offset=plan.placement.offsets[group.scratch] if group.scratch and step.scratch_bytes else None,
+        scratch_offset=None if scratch is None else plan.placement.offsets[scratch],
         ring=_ring(plan, group, step.output.root, layer.rows),
         pushed=step.pushed,
         arena=_arena(plan, step.output.root),
-        scratch_arena=_arena(plan, group.scratch or step.output.root),
+        scratch_arena=_arena(plan, scratch or step.output.root),
     )
 
 

@@ -15,8 +15,9 @@ from tinyc.ops import Concatenation, InputRows, Reshape
 from tinyc.plan.banks import Bank, place_in_banks
 from tinyc.plan.candidates import Region, kept_rows
 from tinyc.plan.exact import Searched, judge, least_memory_in_any_order, settle
-from tinyc.plan.place import ALIGNMENT, Buffer, Overlap, Placement, Problem, place
-from tinyc.plan.problem import STATE, group_ticks, make_problem, scratch_name
+from tinyc.plan.lives import members_of, within
+from tinyc.plan.place import ALIGNMENT, Buffer, Overlap, Placement, Problem, live_together, place
+from tinyc.plan.problem import STATE, as_run, group_ticks, make_problem, scratch_name
 from tinyc.plan.regions import Tile
 from tinyc.plan.search import Partition, Point, layers, least_work, patches, points_below, spare_scratch
 from tinyc.plan.step import Step
@@ -29,6 +30,8 @@ NO_KERNEL = (Concatenation, InputRows, Reshape)
 _Lean = tuple[tuple[Step, ...], Mapping[str, View], Point]
 """The steps with kernels of the least scratch, in the best order, and their least memory."""
 
+MOST_SLOWDOWN = 1.05
+"""How many times the instructions a plan may take for less memory, where both are within the budget."""
 MOST_ATTEMPTS = 8
 """How often to ask for a smaller peak where placement needs more than its bound."""
 
@@ -62,14 +65,13 @@ class Group:
     sinks: tuple[int, ...] = (0,)
     reads: tuple[tuple[int, ...], ...] = ()
     rings: Mapping[str, int] = field(default_factory=dict)
-    scratch: str | None = None
     tiles: tuple[tuple[Tile, ...], ...] = ()
     """For each tile what each step makes; empty: the region runs once, over everything."""
     widths: Mapping[str, int] = field(default_factory=dict)
     """The columns that each ring keeps, where there are tiles."""
     extra_macs: int = 0
     ticks: int = 1
-    """How many ticks of buffers' lives it takes; a region's calls."""
+    """How many ticks of buffers' lives it takes as it runs; a region's calls."""
     state: str | None = None
     """The buffer of a region that takes the input row by row: how many rows each step has made."""
 
@@ -99,6 +101,17 @@ class Plan:
     def kept(self) -> Mapping[str, int]:
         """Roots of which only so many rows exist anywhere in the plan."""
         return kept_rows(self.steps)
+
+    def scratch(self, step: int) -> str | None:
+        """The buffer that a step has as scratch."""
+        name = scratch_name(step)
+        return name if name in self.placement.offsets else None
+
+    @property
+    def as_run(self) -> Problem:
+        """What was placed, as it is of use in the directions chosen, one tick a call."""
+        down = [group.direction is Direction.DESCENDING for group in self.groups]
+        return as_run(self.problem, self.partition, down)
 
     def offset(self, view: View) -> int:
         """A view's first byte in the arena of its bank."""
@@ -290,8 +303,8 @@ def _with_less_scratch(
 ) -> Plan:
     """`plan`, or one with kernels that need less scratch where scratch makes the peak.
 
-    The one of least arena times instructions: a hundredth of the one is worth a hundredth of the other.  Where only the other is within
-    the budget, as fast as the budget allows.
+    The one of least arena squared times instructions, a hundredth of memory being worth two hundredths of work, among those that take at
+    most `MOST_SLOWDOWN` of the instructions of the fastest.  Where only the other is within the budget, as fast as the budget allows.
     """
     lean, lean_views, point = leanest()
     full = {step.name: step for step in plan.steps}
@@ -304,7 +317,8 @@ def _with_less_scratch(
     if budget is not None and plan.arena_bytes > budget:
         extra = max((e for e in work if point.peak + e <= budget), default=0)
     else:
-        extra = min(work, key=lambda e: min(point.peak + e, plan.arena_bytes) * work[e])
+        fast = [e for e in work if work[e] <= MOST_SLOWDOWN * min(work.values())]
+        extra = min(fast, key=lambda e: min(point.peak + e, plan.arena_bytes) ** 2 * work[e])
         if point.peak + extra >= plan.arena_bytes:
             return plan
     found = _with_spare(graph, isas, lean, lean_views, point, effort, extra=extra)
@@ -384,10 +398,13 @@ def _plan(
 def _live(partition: Partition, problem: Problem, placement: Placement) -> tuple[tuple[Buffer, ...], ...]:
     """For each step, the buffers that hold something of use when its group fills most of the arena."""
     live: list[tuple[Buffer, ...]] = []
+    spread = placement.spread
     for part, start, end in group_ticks(partition):
-        ticks = {start, *(b.first for b in problem.buffers if start <= b.first < end)}
-        sets = [tuple(b for b in problem.buffers if b.first <= tick <= b.last) for tick in sorted(ticks)]
-        fullest = max(sets, key=lambda buffers: covered(buffers, placement.spread))
+        fullest: tuple[Buffer, ...] = ()
+        for moment in live_together([replace(b, lives=within(b.lives, start, end - 1)) for b in problem.buffers]):
+            if moment.bytes > covered(fullest, spread):
+                buffers = tuple(problem.buffers[index] for index in members_of(moment.members))
+                fullest = max(fullest, buffers, key=lambda each: covered(each, spread))
         live += [fullest] * (part.end - part.start if isinstance(part, Region) else 1)
     return tuple(live)
 
@@ -530,9 +547,10 @@ def _reshape_steps(
 
 def _group(steps: tuple[Step, ...], number: int, part: Region | int, problem: Problem, placement: Placement) -> Group:
     """The group with its mode and direction, now that placement has decided what overlaps."""
-    direction = Direction.DESCENDING if number in placement.descending else Direction.ASCENDING
-    scratch = scratch_name(number)
-    scratch_used = scratch if scratch in placement.offsets else None
+    down = number in placement.descending
+    if isinstance(part, Region):
+        down = down if part.descending is None else part.descending
+    direction = Direction.DESCENDING if down else Direction.ASCENDING
     if isinstance(part, Region):
         return Group(
             steps=tuple(range(part.start, part.end)),
@@ -543,20 +561,19 @@ def _group(steps: tuple[Step, ...], number: int, part: Region | int, problem: Pr
             tiles=part.tiles,
             widths=part.widths,
             extra_macs=part.extra_macs,
-            scratch=scratch_used,
             ticks=part.calls,
             state=STATE if any(step.pushed for step in steps[part.start : part.end]) else None,
         )
     step = steps[part]
     if step.kernel.extent is Extent.WHOLE:
-        return Group(steps=(part,), mode=Mode.WHOLE, scratch=scratch_used)
+        return Group(steps=(part,), mode=Mode.WHOLE)
     bytewise = step.kernel.in_place and direction is Direction.ASCENDING
     touching = not bytewise and any(
         _touch(overlap, problem, placement) for overlap in problem.overlaps if overlap.group == number
     )
     if not touching and step.kernel.extent is Extent.LONG_ROW and _is_long(step):
-        return Group(steps=(part,), mode=Mode.LONG_ROW, scratch=scratch_used)
-    return Group(steps=(part,), direction=direction, scratch=scratch_used)
+        return Group(steps=(part,), mode=Mode.LONG_ROW)
+    return Group(steps=(part,), direction=direction)
 
 
 def _touch(overlap: Overlap, problem: Problem, placement: Placement) -> bool:
