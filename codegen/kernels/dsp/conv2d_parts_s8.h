@@ -182,7 +182,7 @@ TINYC_INLINE void tinyc_add_parts(tinyc_part *part, uint32_t *acts, const void *
             const int32_t a = left_a + j * p->dilation, b = left_b + j * p->dilation;
             if (is_run && row != NULL) {
                 const int8_t *first = row + (a - origin) * p->products.in_stride;
-                (void)tinyc_widen_groups(acts, first, first + (b - a) * p->products.in_stride, bytes >> 2);
+                (void)tinyc_widen_pair(acts, first, first + (b - a) * p->products.in_stride, bytes);
             } else {
                 tinyc_widen_border(acts, row, a, b, origin, columns, p);
             }
@@ -213,10 +213,11 @@ TINYC_SHARED void tinyc_conv2d_parts(int8_t *out, const void *const *in, int32_t
     for (int32_t count = x1 - x0; count > 1; count -= 2) {
         tinyc_add_parts(&part, acts, in, left, left + p->stride, origin, columns, p);
         store(scratch, part.weights, out, out + p->products.out_stride, 8 * p->products.steps, sums_end);
-        for (int i = 0; i < 2; ++i) {
+        if (!tinyc_is_whole(&p->products)) {
             tinyc_clamp_pixel(out, &p->products);
-            out += p->products.out_stride;
+            tinyc_clamp_pixel(out + p->products.out_stride, &p->products);
         }
+        out += 2 * p->products.out_stride;
         left += 2 * p->stride;
     }
     if (((x1 - x0) & 1) != 0) {
