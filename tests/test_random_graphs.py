@@ -31,7 +31,8 @@ from tinyc.plan import Bank, Plan, make_plan
 from tinyc.plan.bounds import pinned_lifetimes, pinned_roots
 from tinyc.plan.candidates import Region, region_variants
 from tinyc.plan.place import lower_bound
-from tinyc.plan.plan import _placed, _placed_in_banks, make_steps
+from tinyc.plan.plan import _placed, _placed_in_banks
+from tinyc.plan.steps import make_steps
 from tinyc.plan.tiles import tile_region
 from tinyc.report.compare import expected_rows
 

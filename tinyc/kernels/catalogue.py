@@ -18,6 +18,7 @@ from tinyc.kernels import (
     elementwise,
     elementwise_dsp,
     elementwise_mve,
+    inverted_bottleneck,
     lut,
     mean,
     movement,
@@ -38,6 +39,7 @@ ALL: tuple[Kernel, ...] = (
     *elementwise.KERNELS,
     *elementwise_dsp.KERNELS,
     *elementwise_mve.KERNELS,
+    *inverted_bottleneck.KERNELS,
     *lut.KERNELS,
     *mean.KERNELS,
     *movement.KERNELS,
@@ -60,18 +62,26 @@ def select(op: Op, operands: Operands, isas: Collection[Isa], *, scratch: int | 
     With `scratch`, among those that are not much slower: the fastest that needs at most so many bytes of it, or else the
     one that needs least.
     """
-    accepting = [k for k in ALL if k.op is type(op) and k.isa in isas and k.accepts(op, operands)]
+    accepting = _accepting(op, operands, isas)
     if not accepting:
         raise ValueError(f"no kernel for {op.kind} on {', '.join(isa.value for isa in isas)}")
-    by_rows = [k for k in accepting if k.extent is not Extent.WHOLE]
-    if by_rows and operands.output.hwc[0] > 1:
-        accepting = by_rows
-    fastest = min(accepting, key=lambda kernel: kernel.cost(op, operands))
     if scratch is None:
-        return fastest
-    limit = DEAREST * fastest.cost(op, operands)
-    affordable = [k for k in accepting if k.cost(op, operands) <= limit]
-    fitting = [k for k in affordable if k.scratch(op, operands) <= scratch]
+        return min(accepting, key=lambda kernel: kernel.cost(op, operands))
+    near = affordable(op, operands, isas)
+    fitting = [k for k in near if k.scratch(op, operands) <= scratch]
     if fitting:
         return min(fitting, key=lambda kernel: kernel.cost(op, operands))
-    return min(affordable, key=lambda kernel: kernel.scratch(op, operands))
+    return min(near, key=lambda kernel: kernel.scratch(op, operands))
+
+
+def affordable(op: Op, operands: Operands, isas: Collection[Isa]) -> list[Kernel]:
+    """The kernels that are not much slower than the fastest; none where none accepts."""
+    accepting = _accepting(op, operands, isas)
+    fastest = min((kernel.cost(op, operands) for kernel in accepting), default=0)
+    return [kernel for kernel in accepting if kernel.cost(op, operands) <= DEAREST * fastest]
+
+
+def _accepting(op: Op, operands: Operands, isas: Collection[Isa]) -> list[Kernel]:
+    accepting = [k for k in ALL if k.op is type(op) and k.isa in isas and k.accepts(op, operands)]
+    by_rows = [k for k in accepting if k.extent is not Extent.WHOLE]
+    return by_rows if by_rows and operands.output.hwc[0] > 1 else accepting

@@ -266,11 +266,17 @@ def _fields(pool: _Pool, prefix: str, step: Step) -> Mapping[str, int | str]:
     )
     bound = step.kernel.bind(step.op, step.operands, strides)
     return {
-        name: pool.add(f"{prefix}_{name.rpartition('.')[2]}", value.c_type, value.data)
+        name: pool.add(f"{prefix}_{_constant_name(name)}", value.c_type, value.data)
         if isinstance(value, CArray)
         else int(value)
         for name, value in bound.fields.items()
     }
+
+
+def _constant_name(field: str) -> str:
+    """The name of a constant array: of its field, and of the stage that it belongs to where there are several."""
+    *structs, name = field.split(".")
+    return name if not structs or structs[-1] == "products" else f"{structs[-1]}_{name}"
 
 
 def _pixel_stride(tensor: Tensor, view: View | None) -> int:

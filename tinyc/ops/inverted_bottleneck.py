@@ -1,8 +1,8 @@
 """An inverted bottleneck as one operator: expansion, depthwise convolution and projection, some channels of the expanded image at a time.
 
-Made by the pass `fuse_bottleneck` only.  For every output row each block of expanded channels is made from the rows of the window, filtered,
-and added to the sums of the projection, so that the expanded image exists nowhere, at the price of expanding a row once for every window
-that it is in.  Source: design.md section 5; the fused blocks of MCUNetV2's patches and of TinyEngine's in-place depthwise, by rows.
+Made by the pass `fuse_bottleneck` only.  For every output row each block of expanded channels is made from the rows of the window,
+filtered, and added to the sums of the projection, so that the expanded image exists nowhere, at the price of expanding a row once for every
+window that it is in.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class InvertedBottleneck(Op):
         return self.expand.macs(first) + self.depthwise.macs(second) + self.project.macs(third)
 
     def repeated_macs(self, operands: Operands) -> int:
-        first, second, _ = self.stages(operands)
+        first, _, _ = self.stages(operands)
         rows, kernel_rows = self.expanded.hwc[0], operands.input(3).shape[1]
         top = [self.depthwise.stride[0] * row - self.depthwise.padding.top for row in range(self.filtered.hwc[0])]
         taps = (row + tap * self.depthwise.dilation[0] for row in top for tap in range(kernel_rows))
