@@ -27,7 +27,7 @@ from tinyc.plan.views import View, whole
 _Lean = tuple[tuple[Step, ...], Mapping[str, View], Point]
 """The steps with kernels of the least scratch, in the best order, and their least memory."""
 
-BLOCKS = "these bottlenecks in blocks of channels, which a heuristic chose"
+BLOCKS = "but for the bottlenecks in blocks of channels, which a heuristic chose"
 MOST_SLOWDOWN = 1.05
 """How many times the instructions a plan may take for less memory, where both are within the budget."""
 MOST_ATTEMPTS = 8
@@ -173,7 +173,7 @@ def judged(plan: Plan, schedule: str, *, effort: float = 2.0) -> Plan:
     tiled, reached = any(group.tiles for group in plan.groups), plan.placement.bytes
     found = judge(plan.graph, plan.steps, plan.views, schedule=schedule, tiled=tiled, reached=reached, effort=effort)
     if any(isinstance(step.op, InvertedBottleneck) for step in plan.steps):
-        found = replace(found, kind=f"{found.kind}; {BLOCKS}", exhaustive=False)
+        found = replace(found, kind=f"{found.kind}, {BLOCKS}", exhaustive=False)
     return replace(plan, searched=found)
 
 
@@ -347,9 +347,8 @@ def _with_spare(
 def _work_by_scratch(lean: Sequence[Step], spare: Sequence[int], isas: tuple[Isa, ...]) -> dict[int, int]:
     """For every number of bytes above the lean plan's peak that lets another step use a faster kernel, the instructions of all steps."""
     ways = [
-        [(kernel.scratch(step.op, step.operands) - room, kernel.cost(step.op, step.operands)) for kernel in kernels]
+        [(way.scratch - room, way.cost) for way in affordable(step.op, step.operands, isas)]
         for step, room in zip(lean, spare, strict=True)
-        for kernels in [affordable(step.op, step.operands, isas) or [step.kernel]]
     ]
     least = [min(lacking for lacking, _ in way) for way in ways]
     return {
