@@ -104,9 +104,7 @@ class _Same:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Same) or len(self.operands.inputs) != len(other.operands.inputs):
             return False
-        mine, others = (
-            (*o.inputs, *o.outputs) for o in (self.operands, other.operands)
-        )
+        mine, others = ((*o.inputs, *o.outputs) for o in (self.operands, other.operands))
         return all(a is b for a, b in zip(mine, others, strict=True))
 
 
