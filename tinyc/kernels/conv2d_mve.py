@@ -209,7 +209,7 @@ def _row_cost(op: Op, operands: Operands, pixels: int, *, tail: bool, lean: bool
     channels, depth = _matrix(operands).shape
     slices = -(-channels // SLICE) if lean else 1
     pairs = pixels // 2 * (_pair_cost(channels, depth, by.halves, tail=tail) + (slices - 1) * 55)
-    return pairs + pixels % 2 * _single_cost(channels, depth, by.halves, tail=tail) + (slices - 1) * 100 + 120
+    return pairs + pixels % 2 * _single_cost(channels, depth, by.halves, tail=tail) + (slices - 1) * 100 + 90
 
 
 def _cost_rows(op: Op, operands: Operands, *, lean: bool) -> int:
