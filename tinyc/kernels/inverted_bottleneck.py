@@ -183,7 +183,7 @@ def _cost_dsp(op: Op, operands: Operands, windows: Sequence[Kernel]) -> int:
     filtered = window.cost(op.depthwise, narrow)
     rows, columns, channels = operands.output.hwc
     pairs, steps = rows * -(-columns // 2), block // 2
-    project = pairs * (7 * block // 4 + 60 + -(-channels // 4) * (12 * steps + 3 * -(-steps // 8) + 14))
+    project = pairs * (7 * block // 4 + 40 + -(-channels // 4) * (12 * steps + 3 * -(-steps // 8) + 14))
     return round(blocks * (expand + filtered + project) + pairs * -(-channels // 4) * STORE)
 
 
@@ -214,7 +214,7 @@ def _row_dsp(name: str, struct: str, windows: Sequence[Kernel]) -> Kernel:
         bind=lambda op, operands, strides: _bind_dsp(op, operands, strides, windows),
         cost=lambda op, operands: _cost_dsp(op, operands, windows),
         scratch=lambda op, operands: _scratch_dsp(op, operands, windows),
-        stack=700,
+        stack=600,
     )
 
 

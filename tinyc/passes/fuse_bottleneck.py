@@ -11,7 +11,7 @@ from tinyc.ir import Graph, Operation
 from tinyc.ops import Conv2D, DepthwiseConv2D, InvertedBottleneck
 from tinyc.passes.edit import sole_consumer, with_operations
 
-BLOCK = 16
+BLOCK = 8
 """Expanded channels made at a time: fewer save little beside the sums of the projection, which they make dearer."""
 
 Bottleneck = tuple[Operation, Operation, Operation]

@@ -30,6 +30,8 @@ _Lean = tuple[tuple[Step, ...], Mapping[str, View], Point]
 BLOCKS = "but for the bottlenecks in blocks of channels, which a heuristic chose"
 MOST_SLOWDOWN = 1.05
 """How many times the instructions a plan may take for less memory, where both are within the budget."""
+USUAL_STACK = 440
+"""The deepest frame of the kernels that need no more memory for it."""
 MOST_ATTEMPTS = 8
 """How often to ask for a smaller peak where placement needs more than its bound."""
 
@@ -141,6 +143,11 @@ class Plan:
         return again + sum(group.extra_macs for group in self.groups)
 
     @property
+    def extra_stack(self) -> int:
+        """The bytes by which its kernels may go beyond the stack that every plan is given room for."""
+        return max(0, max((step.kernel.stack for step in self.steps), default=0) - USUAL_STACK)
+
+    @property
     def regions(self) -> int:
         return sum(len(group.steps) > 1 for group in self.groups)
 
@@ -188,7 +195,7 @@ def _in_banks(
     """`plan` in several banks, or where its parts do not fit, the least work whose parts do."""
 
     def within(each: Plan) -> bool:
-        return each.placement.fits and (budget is None or each.arena_bytes <= budget)
+        return each.placement.fits and (budget is None or each.arena_bytes + each.extra_stack <= budget)
 
     best = _placed_in_banks(plan, banks, budget, effort)
     if within(best) or schedule != "auto":
@@ -220,7 +227,8 @@ def _in_one_bank(graph: Graph, *, isas: tuple[Isa, ...], schedule: str, budget: 
     if schedule != "auto" or budget is None or best.arena_bytes <= budget:
         return best
     ways = (_for_budget(graph, isas, lean, budget, effort), _in_blocks(graph, isas, effort))
-    fitting = [plan for way in ways if (plan := next((p for p in way if p.arena_bytes <= budget), None)) is not None]
+    firsts = (next((plan for plan in way if plan.arena_bytes + plan.extra_stack <= budget), None) for way in ways)
+    fitting = [plan for plan in firsts if plan is not None]
     if fitting:
         return min(fitting, key=lambda plan: (plan.extra_macs, plan.arena_bytes))
     return min((best, *_smaller(graph, isas, lean, effort)), key=lambda plan: plan.arena_bytes)
