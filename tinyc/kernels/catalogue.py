@@ -29,7 +29,7 @@ from tinyc.kernels import (
 )
 from tinyc.kernels.contract import Extent, Isa, Kernel
 
-ALL: tuple[Kernel, ...] = (
+CHOICES: tuple[Kernel, ...] = (
     *conv2d.KERNELS,
     *conv2d_mve.KERNELS,
     *dense.KERNELS,
@@ -48,6 +48,8 @@ ALL: tuple[Kernel, ...] = (
     *softmax.KERNELS,
 )
 
+ALL: tuple[Kernel, ...] = (*CHOICES, *(kernel.compact for kernel in CHOICES if kernel.compact is not None))
+"""What is chosen from, and the compact forms that take a choice's place where flash counts most."""
 
 DEAREST = 1.5
 """How many times the instructions of the fastest kernel one may take to save scratch."""
@@ -60,7 +62,7 @@ def select(op: Op, operands: Operands, isas: Collection[Isa], *, scratch: int | 
     With `scratch`, among those that are not much slower: the fastest that needs at most so many bytes of it, or else the
     one that needs least.
     """
-    accepting = [k for k in ALL if k.op is type(op) and k.isa in isas and k.accepts(op, operands)]
+    accepting = [k for k in CHOICES if k.op is type(op) and k.isa in isas and k.accepts(op, operands)]
     if not accepting:
         raise ValueError(f"no kernel for {op.kind} on {', '.join(isa.value for isa in isas)}")
     by_rows = [k for k in accepting if k.extent is not Extent.WHOLE]
@@ -75,3 +77,9 @@ def select(op: Op, operands: Operands, isas: Collection[Isa], *, scratch: int | 
     if fitting:
         return min(fitting, key=lambda kernel: kernel.cost(op, operands))
     return min(affordable, key=lambda kernel: kernel.scratch(op, operands))
+
+
+def compact(kernel: Kernel, op: Op, operands: Operands) -> Kernel:
+    """The compact form of a chosen kernel, where there is one that accepts; else the kernel."""
+    smaller = kernel.compact
+    return kernel if smaller is None or not smaller.accepts(op, operands) else smaller

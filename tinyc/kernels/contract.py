@@ -93,5 +93,7 @@ class Kernel:
     over_read: int = 0
     scratch: Callable[[Op, Operands], int] = lambda op, operands: 0
     stack: int = 0
+    compact: Kernel | None = None
+    """The same kernel with constants that take less flash and a few instructions more; it needs no more scratch."""
     outlined: bool = False
     """Its loops are functions of their own, which layers share without being told; known constants only choose among them."""

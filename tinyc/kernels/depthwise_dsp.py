@@ -1,4 +1,7 @@
-"""Depthwise convolution on Armv7E-M, four channels at a time: one output each, sums requantized in five instructions."""
+"""Depthwise convolution on Armv7E-M, four channels at a time: one output each, sums requantized in five instructions.
+
+Each kernel has a compact form, whose weights are bytes and whose constants are compact; it makes of them what the kernel reads.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,16 @@ import numpy as np
 from tinyc.ir import Op, Operands, Quantization
 from tinyc.ir.types import Array, DType
 from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, PaddingRows, Strides
-from tinyc.kernels.requantize import FastRequantization, Ties, bias_values, fast
+from tinyc.kernels.requantize import (
+    SHIFT_BITS,
+    Constants,
+    FastRequantization,
+    Ties,
+    bias_values,
+    compact,
+    fast,
+    layer_words,
+)
 from tinyc.ops import DepthwiseConv2D, activation_range
 from tinyc.ops.arithmetic import Integers, wrap_int32
 from tinyc.ops.scaling import convolution_multipliers
@@ -68,13 +80,15 @@ def _widened(operands: Operands) -> Operands:
 
 def _fast(op: DepthwiseConv2D, operands: Operands) -> FastRequantization | None:
     """The requantization of the same taps seen as dense filters, one an output channel."""
-    operands = _widened(operands)
+    return fast(op, op.activation, _dense(_widened(operands)))
+
+
+def _dense(operands: Operands) -> Operands:
     weights = operands.input(1)
     _, rows, columns, channels = weights.shape
     filters = np.moveaxis(weights.values, 3, 0)
     dense = replace(weights, shape=(channels, rows, columns, 1), data=filters)
-    inputs = (operands.input(0), dense, *operands.inputs[2:])
-    return fast(op, op.activation, Operands(inputs=inputs, outputs=operands.outputs))
+    return Operands(inputs=(operands.input(0), dense, *operands.inputs[2:]), outputs=operands.outputs)
 
 
 def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
@@ -162,6 +176,121 @@ def _dsp_cost(op: Op, operands: Operands) -> int:
     partial = sum(50 + window_rows * (10 + 10 * (b.last - b.first)) for b in borders if b != (0, window_columns))
     groups = -(-channels // GROUP)
     return rows * (30 + 12 * len(borders) + groups * ((inside // 2) * two + (inside % 2) * one + partial))
+
+
+# --- compact forms --------------------------------------------------------------------------------------------------------
+
+
+def _compact(op: DepthwiseConv2D, operands: Operands) -> FastRequantization | None:
+    """Compact constants; None where they do not fit, or weights would have to be wider than a byte."""
+    return compact(op, op.activation, _dense(operands)) if _widened(operands) is operands else None
+
+
+def _accepts_compact(op: Op, operands: Operands) -> bool:
+    """Of what the ready form takes; a window always has a row inside the image."""
+    assert isinstance(op, DepthwiseConv2D)
+    rows = operands.input(1).shape[1]
+    meets = op.dilation[0] == 1 and max(op.padding.top, op.padding.bottom) < rows
+    return meets and _compact(op, operands) is not None
+
+
+def _compact_stream(op: DepthwiseConv2D, operands: Operands) -> Array:
+    """Per group of four channels: a word of their weights for every tap, then their constants."""
+    requantization = _compact(op, operands)
+    assert requantization is not None
+    return _stream_of_bytes(operands, requantization.rows)
+
+
+def _stream_of_bytes(operands: Operands, requantization: Integers) -> Array:
+    _, rows, columns, channels = operands.input(1).shape
+    order = np.array(_grouped(channels)).reshape(-1, GROUP)
+    taps = operands.input(1).values.astype(np.int8).reshape(rows * columns, channels)
+    words = taps[:, order].transpose(1, 0, 2).copy().view("<i4").reshape(len(order), -1)
+    stream = np.concatenate([words, requantization[order].reshape(len(order), -1)], axis=1).ravel()
+    return layer_words(stream.astype(np.int32), operands, Constants.COMPACT)
+
+
+def _compact_row(ready: Kernel) -> Kernel:
+    """The form of a kernel that unpacks one group of channels after the other, in its own stack."""
+
+    def accepts(op: Op, operands: Operands) -> bool:
+        return ready.accepts(op, operands) and _accepts_compact(op, operands)
+
+    def bind(op: Op, operands: Operands, strides: Strides) -> Bound:
+        assert isinstance(op, DepthwiseConv2D)
+        stream = CArray(c_type="int32_t", data=_compact_stream(op, operands))
+        return Bound(fields={**ready.bind(op, operands, strides).fields, "stream": stream})
+
+    def cost(op: Op, operands: Operands) -> int:
+        _, rows, columns, channels = operands.input(1).shape
+        unpacking = 110 + 9 * rows * columns
+        return ready.cost(op, operands) + operands.output.hwc[0] * -(-channels // GROUP) * unpacking
+
+    return replace(
+        ready,
+        name=ready.name.replace("_s8", "_compact_s8"),
+        header="dsp/depthwise_compact_s8.h",
+        accepts=accepts,
+        bind=bind,
+        cost=cost,
+        padding_rows=PaddingRows.ABSENT,
+        stack=ready.stack + 600,
+        outlined=True,
+    )
+
+
+def _centered(operands: Operands, requantization: Integers) -> Integers | None:
+    """Compact rows for centered inputs: without the zero point in the bias; None where that does not fit."""
+    doubled = 2 * bias_values(operands, len(requantization))
+    if np.abs(doubled).max(initial=0) >= 1 << (31 - SHIFT_BITS):
+        return None
+    shift = requantization[:, 0] & ((1 << SHIFT_BITS) - 1)
+    rows: Integers = np.stack([doubled << SHIFT_BITS | shift, requantization[:, 1]], axis=1)
+    return rows
+
+
+def _accepts_any_compact(op: Op, operands: Operands) -> bool:
+    assert isinstance(op, DepthwiseConv2D)
+    if not _accepts_any_dsp(op, operands):
+        return False
+    found = _compact(op, operands)
+    return found is not None and _centered(operands, found.rows) is not None
+
+
+def _bind_any_compact(op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, DepthwiseConv2D)
+    x, (_, rows, columns, channels) = operands.input(0), operands.input(1).shape
+    found = _compact(op, operands)
+    assert found is not None
+    centered = _centered(operands, found.rows)
+    assert centered is not None
+    least, most = activation_range(op.activation, operands.output)
+    return Bound(
+        fields={
+            "stream": CArray(c_type="int32_t", data=_stream_of_bytes(operands, centered)),
+            "channels": channels,
+            "window_rows": rows,
+            "window_columns": columns,
+            "row_dilation": op.dilation[0],
+            "column_dilation": op.dilation[1],
+            "column_stride": op.stride[1],
+            "pad_left": op.padding.left,
+            "in_columns": x.hwc[1],
+            "in_stride": strides.inputs[0],
+            "out_stride": strides.output,
+            "in_zero_point": x.zero_point,
+            "ties": int(found.ties is Ties.CORRECTED),
+            "least": least,
+            "most": most,
+        }
+    )
+
+
+def _cost_any_compact(op: Op, operands: Operands) -> int:
+    rows, columns, channels = operands.output.hwc
+    _, window_rows, window_columns, _ = operands.input(1).shape
+    group = 75 + window_rows * (10 + 14 * window_columns)
+    return rows * (30 + columns * (30 + -(-channels // GROUP) * group))
 
 
 # --- windows of 3x3 on Armv7E-M, one copy of the code a stride -----------------------------------------------------------
@@ -254,7 +383,7 @@ def _cost_3x3(op: Op, operands: Operands, part: int, ties: Ties) -> int:
 
 def _row_3x3(stride: int, part: int, ties: Ties) -> Kernel:
     name = "depthwise_3x3_s8__dsp" if stride == 1 else f"depthwise_3x3_s{stride}_s8__dsp"
-    return Kernel(
+    ready = Kernel(
         name=name if ties is Ties.CORRECTED else f"{name}_relu",
         isa=Isa.DSP,
         op=DepthwiseConv2D,
@@ -267,6 +396,7 @@ def _row_3x3(stride: int, part: int, ties: Ties) -> Kernel:
         scratch=lambda op, operands: _scratch_3x3(op, operands, part),
         stack=290,
     )
+    return replace(ready, compact=_compact_row(ready))
 
 
 # --- other windows of up to seven rows, one copy of the code -------------------------------------------------------------
@@ -371,7 +501,7 @@ def _cost_window(op: Op, operands: Operands, part: int, ties: Ties) -> int:
 
 def _row_window(part: int, ties: Ties) -> Kernel:
     name = "depthwise_window_s8__dsp"
-    return Kernel(
+    ready = Kernel(
         name=name if ties is Ties.CORRECTED else f"{name}_relu",
         isa=Isa.DSP,
         op=DepthwiseConv2D,
@@ -384,20 +514,35 @@ def _row_window(part: int, ties: Ties) -> Kernel:
         scratch=lambda op, operands: GROUP * _plane_bytes(op, operands, part),
         stack=320,
     )
+    return replace(ready, compact=_compact_row(ready))
 
+
+_ANY = Kernel(
+    name="depthwise_conv2d_s8__dsp",
+    isa=Isa.DSP,
+    op=DepthwiseConv2D,
+    header="dsp/depthwise_conv2d_s8.h",
+    struct="tinyc_depthwise_conv2d_s8_dsp",
+    accepts=_accepts_any_dsp,
+    bind=_bind_dsp,
+    cost=_dsp_cost,
+    padding_rows=PaddingRows.ZERO_POINT,
+)
+
+_ANY_COMPACT = replace(
+    _ANY,
+    name="depthwise_conv2d_compact_s8__dsp",
+    header="dsp/depthwise_compact_s8.h",
+    struct="tinyc_depthwise_compact_s8_dsp",
+    accepts=_accepts_any_compact,
+    bind=_bind_any_compact,
+    cost=_cost_any_compact,
+    padding_rows=PaddingRows.ABSENT,
+    outlined=True,
+)
 
 KERNELS: tuple[Kernel, ...] = (
     *(_row_window(part, ties) for part in PARTS_WINDOW for ties in Ties),
     *(_row_3x3(stride, part, ties) for part in PARTS for stride in STRIDES_3X3 for ties in Ties),
-    Kernel(
-        name="depthwise_conv2d_s8__dsp",
-        isa=Isa.DSP,
-        op=DepthwiseConv2D,
-        header="dsp/depthwise_conv2d_s8.h",
-        struct="tinyc_depthwise_conv2d_s8_dsp",
-        accepts=_accepts_any_dsp,
-        bind=_bind_dsp,
-        cost=_dsp_cost,
-        padding_rows=PaddingRows.ZERO_POINT,
-    ),
+    replace(_ANY, compact=_ANY_COMPACT),
 )
