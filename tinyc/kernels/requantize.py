@@ -98,10 +98,11 @@ def compact(op: Op, activation: Activation, operands: Operands) -> FastRequantiz
     """The same with compact rows, or None where a channel's constants do not fit."""
     found = _channels(op, activation, operands)
     at_zero_point = found.constant & (found.value == operands.output.zero_point)
-    doubled, right = np.where(found.exact, found.doubled, 0), np.where(found.exact, found.right, 1)
-    if not (found.exact | at_zero_point).all() or not _fits(doubled, doubled, 31 - SHIFT_BITS).all():
+    exact = found.exact & _fits(found.doubled, found.doubled, 31 - SHIFT_BITS)
+    if not (exact | at_zero_point).all():
         return None
-    rows = np.stack([doubled << SHIFT_BITS | right, np.where(found.exact, found.mantissa, 0)], axis=1)
+    words = np.where(exact, found.doubled << SHIFT_BITS | found.right, 1)
+    rows = np.stack([words, np.where(exact, found.mantissa, 0)], axis=1)
     return FastRequantization(rows=rows, ties=found.ties)
 
 

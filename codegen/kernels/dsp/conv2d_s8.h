@@ -41,18 +41,10 @@ TINYC_INLINE const int32_t *tinyc_blocks_end(const tinyc_products_s8_dsp *p, int
     return tinyc_first_block(p->weights, words) + blocks * (2 * p->steps + 4 * words);
 }
 
-/* A word whose low half is `low`; where constants are compact, `zero` is above it. */
-TINYC_INLINE uint32_t tinyc_with_zero(uint32_t low, const tinyc_products_s8_dsp *p, int32_t words)
+/* What skips code, below `zero`. */
+TINYC_INLINE uint32_t tinyc_with_zero(uint32_t skip, const tinyc_products_s8_dsp *p)
 {
-    return words == TINYC_COMPACT_WORDS ? tinyc_pkhbt_lsl16(low, (uint32_t)p->weights[0]) : low;
-}
-
-TINYC_INLINE void tinyc_begin_pairs(tinyc_pairs *job, uint32_t *acts, const tinyc_products_s8_dsp *p, int32_t words)
-{
-    tinyc_make_pairs(job, acts, p->steps, tinyc_first_block(p->weights, words), tinyc_blocks_end(p, p->out_channels >> 2, words));
-    if (words == TINYC_COMPACT_WORDS) {
-        job->outside = tinyc_with_zero(0, p, words);
-    }
+    return tinyc_pkhbt_lsl16(skip, (uint32_t)p->weights[0]);
 }
 
 /* The activation's range, where it is narrower than int8's. */
@@ -70,42 +62,35 @@ TINYC_INLINE int32_t tinyc_is_whole(const tinyc_products_s8_dsp *p)
 }
 
 /* Two widened pixels times all output channels; b may be a again. */
-TINYC_INLINE void tinyc_multiply_any(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_products_s8_dsp *p, int32_t words,
-                                     tinyc_pair_blocks *pair)
-{
-    const int32_t *whole_end = job->weights_end;
-    if (p->out_channels >= 4) {
-        job->out_a = out_a;
-        job->out_b = out_b;
-        pair(job);
+#define TINYC_DEFINE_MULTIPLY(name, words)                                                                                     \
+    TINYC_SHARED void name(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_products_s8_dsp *p, tinyc_pair_blocks *pair)\
+    {                                                                                                                          \
+        const int32_t *whole_end = job->weights_end;                                                                           \
+        if (p->out_channels >= 4) {                                                                                            \
+            job->out_a = out_a;                                                                                                \
+            job->out_b = out_b;                                                                                                \
+            pair(job);                                                                                                         \
+        }                                                                                                                      \
+        if ((p->out_channels & 3) != 0) {                                                                                      \
+            int8_t last[8];                                                                                                    \
+            job->weights = whole_end;                                                                                          \
+            job->weights_end = tinyc_blocks_end(p, (p->out_channels + 3) >> 2, words);                                         \
+            job->out_a = last;                                                                                                 \
+            job->out_b = last + 4;                                                                                             \
+            pair(job);                                                                                                         \
+            for (int32_t c = p->out_channels & ~3; c < p->out_channels; ++c) {                                                 \
+                out_a[c] = last[c & 3];                                                                                        \
+                out_b[c] = last[4 + (c & 3)];                                                                                  \
+            }                                                                                                                  \
+            job->weights = tinyc_first_block(p->weights, words);                                                               \
+            job->weights_end = whole_end;                                                                                      \
+        }                                                                                                                      \
+        tinyc_clamp_pixel(out_a, p);                                                                                           \
+        tinyc_clamp_pixel(out_b, p);                                                                                           \
     }
-    if ((p->out_channels & 3) != 0) {
-        int8_t last[8];
-        job->weights = whole_end;
-        job->weights_end = tinyc_blocks_end(p, (p->out_channels + 3) >> 2, words);
-        job->out_a = last;
-        job->out_b = last + 4;
-        pair(job);
-        for (int32_t c = p->out_channels & ~3; c < p->out_channels; ++c) {
-            out_a[c] = last[c & 3];
-            out_b[c] = last[4 + (c & 3)];
-        }
-        job->weights = tinyc_first_block(p->weights, words);
-        job->weights_end = whole_end;
-    }
-    tinyc_clamp_pixel(out_a, p);
-    tinyc_clamp_pixel(out_b, p);
-}
 
-TINYC_SHARED void tinyc_multiply_ragged(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_products_s8_dsp *p, tinyc_pair_blocks *pair)
-{
-    tinyc_multiply_any(out_a, out_b, job, p, TINYC_REQUANTIZATION_WORDS, pair);
-}
-
-TINYC_SHARED void tinyc_multiply_compact(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_products_s8_dsp *p, tinyc_pair_blocks *pair)
-{
-    tinyc_multiply_any(out_a, out_b, job, p, TINYC_COMPACT_WORDS, pair);
-}
+TINYC_DEFINE_MULTIPLY(tinyc_multiply_ragged, TINYC_REQUANTIZATION_WORDS)
+TINYC_DEFINE_MULTIPLY(tinyc_multiply_compact, TINYC_COMPACT_WORDS)
 
 TINYC_INLINE void tinyc_multiply(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_products_s8_dsp *p, int32_t words,
                                  tinyc_pair_blocks *pair)
@@ -122,38 +107,33 @@ TINYC_INLINE void tinyc_multiply(int8_t *out_a, int8_t *out_b, tinyc_pairs *job,
 }
 
 /* One window, where its runs lie, times all output channels. */
-TINYC_INLINE void tinyc_multiply_window_any(int8_t *out, tinyc_window *job, const tinyc_products_s8_dsp *p, int32_t words,
-                                            tinyc_window_blocks *window)
-{
-    job->weights = tinyc_first_block(p->weights, words);
-    job->weights_end = tinyc_blocks_end(p, p->out_channels >> 2, words);
-    job->skip = tinyc_with_zero(job->skip, p, words);
-    job->out = out;
-    if (p->out_channels >= 4) {
-        window(job);
+#define TINYC_DEFINE_MULTIPLY_WINDOW(name, words)                                                                              \
+    TINYC_SHARED void name(int8_t *out, tinyc_window *job, const tinyc_products_s8_dsp *p, tinyc_window_blocks *window)        \
+    {                                                                                                                          \
+        job->weights = tinyc_first_block(p->weights, words);                                                                   \
+        job->weights_end = tinyc_blocks_end(p, p->out_channels >> 2, words);                                                   \
+        if (words == TINYC_COMPACT_WORDS) {                                                                                    \
+            job->skip = tinyc_with_zero(job->skip, p);                                                                         \
+        }                                                                                                                      \
+        job->out = out;                                                                                                        \
+        if (p->out_channels >= 4) {                                                                                            \
+            window(job);                                                                                                       \
+        }                                                                                                                      \
+        if ((p->out_channels & 3) != 0) {                                                                                      \
+            int8_t last[4];                                                                                                    \
+            job->weights = job->weights_end;                                                                                   \
+            job->weights_end = tinyc_blocks_end(p, (p->out_channels + 3) >> 2, words);                                         \
+            job->out = last;                                                                                                   \
+            window(job);                                                                                                       \
+            for (int32_t c = p->out_channels & ~3; c < p->out_channels; ++c) {                                                 \
+                out[c] = last[c & 3];                                                                                          \
+            }                                                                                                                  \
+        }                                                                                                                      \
+        tinyc_clamp_pixel(out, p);                                                                                             \
     }
-    if ((p->out_channels & 3) != 0) {
-        int8_t last[4];
-        job->weights = job->weights_end;
-        job->weights_end = tinyc_blocks_end(p, (p->out_channels + 3) >> 2, words);
-        job->out = last;
-        window(job);
-        for (int32_t c = p->out_channels & ~3; c < p->out_channels; ++c) {
-            out[c] = last[c & 3];
-        }
-    }
-    tinyc_clamp_pixel(out, p);
-}
 
-TINYC_SHARED void tinyc_multiply_window_ready(int8_t *out, tinyc_window *job, const tinyc_products_s8_dsp *p, tinyc_window_blocks *window)
-{
-    tinyc_multiply_window_any(out, job, p, TINYC_REQUANTIZATION_WORDS, window);
-}
-
-TINYC_SHARED void tinyc_multiply_window_compact(int8_t *out, tinyc_window *job, const tinyc_products_s8_dsp *p, tinyc_window_blocks *window)
-{
-    tinyc_multiply_window_any(out, job, p, TINYC_COMPACT_WORDS, window);
-}
+TINYC_DEFINE_MULTIPLY_WINDOW(tinyc_multiply_window_ready, TINYC_REQUANTIZATION_WORDS)
+TINYC_DEFINE_MULTIPLY_WINDOW(tinyc_multiply_window_compact, TINYC_COMPACT_WORDS)
 
 TINYC_INLINE void tinyc_multiply_window(int8_t *out, tinyc_window *job, const tinyc_products_s8_dsp *p, int32_t words,
                                         tinyc_window_blocks *window)
@@ -189,14 +169,14 @@ TINYC_INLINE int32_t tinyc_is_straight(const tinyc_conv2d_s8_dsp *p)
 
 /* `count` pairs whose windows are inside; the first starts `offset` bytes after the row pointers. */
 TINYC_INLINE void tinyc_multiply_inside(int8_t *out, const void *const *in, int32_t offset, int32_t count, tinyc_pairs *job,
-                                        const tinyc_conv2d_s8_dsp *p, int32_t words, tinyc_pair_blocks *pair)
+                                        const tinyc_conv2d_s8_dsp *p, tinyc_pair_blocks *pair)
 {
     job->rows = in;
     job->rows_end = in + p->kernel_rows * p->dilation_rows;
     job->row_step = p->dilation_rows * (int32_t)sizeof *in;
     job->offset = offset;
     job->pixel_step = p->stride * p->products.in_stride;
-    job->outside = tinyc_with_zero(tinyc_pkhbt_lsl16((uint32_t)p->in_zero_point, (uint32_t)p->in_zero_point), &p->products, words);
+    job->outside = tinyc_pkhbt_lsl16((uint32_t)p->in_zero_point, (uint32_t)p->in_zero_point);
     tinyc_multiply_straight(out, count, p->run_bytes, job, &p->products, pair);
 }
 
@@ -393,7 +373,11 @@ TINYC_INLINE void tinyc_conv2d_pairs(int8_t *out, const void *const *in, int32_t
                                      tinyc_window_blocks *window)
 {
     tinyc_pairs job;
-    tinyc_begin_pairs(&job, scratch, &p->products, words);
+    tinyc_make_pairs(&job, scratch, p->products.steps, tinyc_first_block(p->products.weights, words),
+                     tinyc_blocks_end(&p->products, p->products.out_channels >> 2, words));
+    if (words == TINYC_COMPACT_WORDS) {
+        job.step_skip = tinyc_with_zero(job.step_skip, &p->products);
+    }
     const int32_t start = x0 * p->stride - p->pad_left;
     const int32_t origin = start > 0 ? start : 0;
     int32_t left = start;
@@ -401,7 +385,7 @@ TINYC_INLINE void tinyc_conv2d_pairs(int8_t *out, const void *const *in, int32_t
         int32_t inside = tinyc_pairs_inside(left, count >> 1, p);
         int32_t offset = (left - origin) * p->products.in_stride;
         if (inside > 0 && straight) {
-            tinyc_multiply_inside(out, in, offset, inside, &job, p, words, pair);
+            tinyc_multiply_inside(out, in, offset, inside, &job, p, pair);
         } else if (count == 1 && (p->products.in_channels & 3) == 0) {
             tinyc_window one;
             (void)tinyc_set_window(&one, (tinyc_run *)(void *)scratch, in, left, origin, p);
@@ -445,7 +429,11 @@ TINYC_INLINE void tinyc_pointwise_any(int8_t *out, const int8_t *in, int32_t cou
 {
     const void *const rows[1] = {in};
     tinyc_pairs job;
-    tinyc_begin_pairs(&job, scratch, p, words);
+    tinyc_make_pairs(&job, scratch, p->steps, tinyc_first_block(p->weights, words),
+                     tinyc_blocks_end(p, p->out_channels >> 2, words));
+    if (words == TINYC_COMPACT_WORDS) {
+        job.step_skip = tinyc_with_zero(job.step_skip, p);
+    }
     if (count > 1 && (p->in_channels & 3) == 0 && tinyc_is_whole(p)) {
         job.rows = rows;
         job.rows_end = rows + 1;

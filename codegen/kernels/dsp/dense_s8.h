@@ -27,65 +27,39 @@ TINYC_INLINE uint32_t tinyc_tail_word(const int8_t *bytes, int32_t count)
     return word;
 }
 
-/* Some vectors times a block of outputs or several; `compact` blocks where there are any. */
-typedef struct {
-    tinyc_vector_blocks *ready;
-    tinyc_compact_vector_blocks *compact;
-    int32_t zero;
-    uint32_t skip;
-} tinyc_dense_blocks;
-
-TINYC_INLINE void tinyc_dense_block(int8_t *out, const int8_t *in, const int8_t *end, uint32_t tail, int32_t tail_bytes,
-                                    const int32_t *weights, const int32_t *weights_end, const tinyc_dense_blocks *blocks)
-{
-    if (blocks->compact != NULL) {
-        blocks->compact(in, weights, out, weights_end, end, blocks->skip, tail, (uint32_t)tail_bytes, blocks->zero);
-    } else {
-        blocks->ready(in, weights, out, weights_end, end, blocks->skip, tail, (uint32_t)tail_bytes);
+/* `constants` words a channel; `more` is what compact blocks take besides. */
+#define TINYC_DEFINE_VECTORS(name, block_type, constants, more)                                                                \
+    TINYC_SHARED void name(int8_t *out, const int8_t *in, int32_t count, const tinyc_dense_s8_dsp *p, block_type *blocks, int32_t block,\
+                           uint32_t group_bytes)                                                                               \
+    {                                                                                                                          \
+        const int32_t groups = p->in_channels >> 2, tail_bytes = p->in_channels & 3, rest = p->out_channels & (block - 1);     \
+        const int32_t words = block * (groups + (tail_bytes != 0) + constants);                                                \
+        const uint32_t skip = group_bytes * ((uint32_t)groups & 3u);                                                           \
+        const int32_t *weights_end = tinyc_first_block(p->weights, constants) + (p->out_channels / block) * words;             \
+        for (; count > 0; --count) {                                                                                           \
+            const int8_t *end = in + 4 * groups;                                                                               \
+            const uint32_t tail = tinyc_tail_word(end, tail_bytes);                                                            \
+            if (weights_end != tinyc_first_block(p->weights, constants)) {                                                     \
+                blocks(in, tinyc_first_block(p->weights, constants), out, weights_end, end, skip, tail, (uint32_t)tail_bytes more);\
+            }                                                                                                                  \
+            if (rest != 0) {                                                                                                   \
+                int8_t last[8];                                                                                                \
+                blocks(in, weights_end, last, weights_end + words, end, skip, tail, (uint32_t)tail_bytes more);                \
+                for (int32_t c = 0; c < rest; ++c) {                                                                           \
+                    out[p->out_channels - rest + c] = last[c];                                                                 \
+                }                                                                                                              \
+            }                                                                                                                  \
+            if (p->least > -128 || p->most < 127) {                                                                            \
+                tinyc_clamp_bytes(out, p->out_channels, p->least, p->most);                                                    \
+            }                                                                                                                  \
+            in += p->in_stride;                                                                                                \
+            out += p->out_stride;                                                                                              \
+        }                                                                                                                      \
     }
-}
 
-TINYC_INLINE void tinyc_dense_any(int8_t *out, const int8_t *in, int32_t count, const tinyc_dense_s8_dsp *p, tinyc_vector_blocks *ready,
-                                  tinyc_compact_vector_blocks *compact, int32_t block, uint32_t group_bytes)
-{
-    const int32_t constants = compact != NULL ? TINYC_COMPACT_WORDS : TINYC_REQUANTIZATION_WORDS;
-    const int32_t groups = p->in_channels >> 2, tail_bytes = p->in_channels & 3, rest = p->out_channels & (block - 1);
-    const int32_t words = block * (groups + (tail_bytes != 0) + constants);
-    const tinyc_dense_blocks blocks = {ready, compact, p->weights[0], group_bytes * ((uint32_t)groups & 3u)};
-    const int32_t *weights = tinyc_first_block(p->weights, constants);
-    const int32_t *weights_end = weights + (p->out_channels / block) * words;
-    for (; count > 0; --count) {
-        const int8_t *end = in + 4 * groups;
-        const uint32_t tail = tinyc_tail_word(end, tail_bytes);
-        if (weights_end != weights) {
-            tinyc_dense_block(out, in, end, tail, tail_bytes, weights, weights_end, &blocks);
-        }
-        if (rest != 0) {
-            int8_t last[8];
-            tinyc_dense_block(last, in, end, tail, tail_bytes, weights_end, weights_end + words, &blocks);
-            for (int32_t c = 0; c < rest; ++c) {
-                out[p->out_channels - rest + c] = last[c];
-            }
-        }
-        if (p->least > -128 || p->most < 127) {
-            tinyc_clamp_bytes(out, p->out_channels, p->least, p->most);
-        }
-        in += p->in_stride;
-        out += p->out_stride;
-    }
-}
-
-TINYC_SHARED void tinyc_dense_vectors(int8_t *out, const int8_t *in, int32_t count, const tinyc_dense_s8_dsp *p, tinyc_vector_blocks *blocks,
-                                      int32_t block, uint32_t group_bytes)
-{
-    tinyc_dense_any(out, in, count, p, blocks, NULL, block, group_bytes);
-}
-
-TINYC_SHARED void tinyc_dense_compact(int8_t *out, const int8_t *in, int32_t count, const tinyc_dense_s8_dsp *p,
-                                      tinyc_compact_vector_blocks *blocks, int32_t block, uint32_t group_bytes)
-{
-    tinyc_dense_any(out, in, count, p, NULL, blocks, block, group_bytes);
-}
+#define TINYC_FIRST_WORD , p->weights[0]
+TINYC_DEFINE_VECTORS(tinyc_dense_vectors, tinyc_vector_blocks, TINYC_REQUANTIZATION_WORDS, TINYC_NO_MORE)
+TINYC_DEFINE_VECTORS(tinyc_dense_compact, tinyc_compact_vector_blocks, TINYC_COMPACT_WORDS, TINYC_FIRST_WORD)
 
 #define TINYC_DEFINE_DENSE(name, vectors, count, blocks, block, group_bytes)                                                   \
     TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_dense_s8_dsp *p)              \

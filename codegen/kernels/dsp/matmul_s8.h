@@ -35,10 +35,10 @@ typedef struct {
     const int32_t *weights;
     const int32_t *weights_end; /* after whole blocks, at least one */
     const uint32_t *acts_end;   /* after at least one step */
-    uint32_t step_skip;         /* bytes of code, less 1: where the unrolled loops are entered */
+    uint32_t step_skip;         /* bytes of code, less 1: where the unrolled loops are entered; in compact blocks the low half, then `zero` */
     uint32_t group_skip;
     int32_t count;    /* pairs, at least one */
-    uint32_t outside; /* two zero points; in compact blocks {zero point, `zero`} */
+    uint32_t outside; /* two zero points */
 } tinyc_pairs;
 
 typedef void tinyc_pair_blocks(const tinyc_pairs *job);
@@ -62,7 +62,7 @@ enum {
 /* The blocks of a layer, which follow its `zero` where constants are compact. */
 TINYC_INLINE const int32_t *tinyc_first_block(const int32_t *weights, int32_t words)
 {
-    return words == TINYC_COMPACT_WORDS ? weights + 1 : weights;
+    return weights + (words == TINYC_COMPACT_WORDS);
 }
 
 /* Windows of `steps` steps that are widened already; the caller sets where the output goes. */
@@ -153,7 +153,11 @@ TINYC_SHARED void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t ste
     "sxtb16 r12, r12, ror #8\n"                                                                                                \
     "stmia.w r0!, {r9, r10, r11, r12}\n"
 
-/* The word of a row outside: two zero points, or one of them with something else above it. */
+/* `step_skip` alone, or with `zero`, which takes the place of one of the zero points outside. */
+#define TINYC_READY_STEP
+#define TINYC_COMPACT_STEP                                                                                                     \
+    "pkhtb r7, r4, r7\n"                                                                                                       \
+    "sxth r4, r4\n"
 #define TINYC_READY_OUTSIDE
 #define TINYC_COMPACT_OUTSIDE "pkhbt r9, r9, r9, lsl #16\n"
 
@@ -168,6 +172,7 @@ TINYC_SHARED void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t ste
             "ldmia.w r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"                                                    \
             "stmia.w sp, {r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"                                                     \
             "ldmia.w r0, {r1, r2, r3, r4, r5, r6, r7}\n"                                                                       \
+            constants##_STEP                                                                                                   \
             "adr.w r8, 3f\n"                                                                                                   \
             "sub r4, r8, r4\n"                                                                                                 \
             "adr.w r8, 8f\n"                                                                                                   \
@@ -540,14 +545,14 @@ TINYC_INLINE void tinyc_widen_rows_c(const tinyc_pairs *job, uint32_t *to, int32
             continue;
         }
         for (int32_t i = 0; i < job->run_bytes / 4; ++i) {
-            *to++ = tinyc_pkhbt_lsl16(job->outside, job->outside);
+            *to++ = job->outside;
         }
     }
 }
 
 TINYC_INLINE void tinyc_pair_blocks_c(const tinyc_pairs *job, int32_t words, int32_t ties)
 {
-    const tinyc_form form = {words, ties, tinyc_lane16(job->outside, 1)};
+    const tinyc_form form = {words, ties, tinyc_lane16(job->step_skip, 1)};
     int8_t *out_a = job->out_a, *out_b = job->out_b;
     for (int32_t i = 0; i < job->count; ++i) {
         tinyc_widen_rows_c(job, job->acts, job->offset + 2 * i * job->pixel_step);
