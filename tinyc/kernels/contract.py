@@ -96,4 +96,5 @@ class Kernel:
     compact: Kernel | None = None
     """The same kernel with constants that take less flash and a few instructions more; it needs no more scratch."""
     outlined: bool = False
-    """Its loops are functions of their own, which layers share without being told; known constants only choose among them."""
+    """A copy of its own for each layer takes no more code than one for all: its loops are functions of their own, which layers share
+    without being told, or known constants leave little of it."""

@@ -5,6 +5,7 @@ Each kernel has a compact form, whose weights are bytes and whose constants are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ from tinyc.ops.arithmetic import Integers, wrap_int32
 from tinyc.ops.scaling import convolution_multipliers
 
 GROUP = 4
+IN_ORDER, CHANNELS = (0, 1, 2, 3), (0, 2, 1, 3)
+"""Of a group, in the order of streams; the second that of windows of 3x3."""
 MOST_LEFT = 7
 """Places by which doubled weights of 8 bits can be shifted left in 16."""
 
@@ -194,23 +197,48 @@ def _accepts_compact(op: Op, operands: Operands) -> bool:
     return meets and _compact(op, operands) is not None
 
 
-def _compact_stream(op: DepthwiseConv2D, operands: Operands) -> Array:
-    """Per group of four channels: a word of their weights for every tap, then their constants."""
-    requantization = _compact(op, operands)
-    assert requantization is not None
-    return _stream_of_bytes(operands, requantization.rows)
+Lanes = Callable[[Array], list[Array]]
+"""From weights of [rows, columns, groups, 4 channels] to the bytes of every word, each [groups, 4]."""
 
 
-def _stream_of_bytes(operands: Operands, requantization: Integers) -> Array:
-    _, rows, columns, channels = operands.input(1).shape
-    order = np.array(_grouped(channels)).reshape(-1, GROUP)
-    taps = operands.input(1).values.astype(np.int8).reshape(rows * columns, channels)
-    words = taps[:, order].transpose(1, 0, 2).copy().view("<i4").reshape(len(order), -1)
-    stream = np.concatenate([words, requantization[order].reshape(len(order), -1)], axis=1).ravel()
+def _lanes_3x3(w: Array) -> list[Array]:
+    """For the channels 0 and 2, then 1 and 3: upper and middle row column by column, the lowest two columns; then the last one."""
+    w = w[..., CHANNELS]
+    pairs = [
+        np.concatenate([upper[:, pair], lower[:, pair]], axis=1)
+        for pair in (slice(0, 2), slice(2, 4))
+        for upper, lower in (*((w[0, k], w[1, k]) for k in range(3)), (w[2, 0], w[2, 1]))
+    ]
+    return [*pairs, w[2, 2]]
+
+
+def _lanes_window(w: Array) -> list[Array]:
+    """Pairs of rows, column by column, for the channels 0 and 1, then 2 and 3; then a last row."""
+    rows, columns = w.shape[:2]
+    pairs = [
+        np.concatenate([w[i, k][:, pair], w[i + 1, k][:, pair]], axis=1)
+        for i in range(0, rows - 1, 2)
+        for k in range(columns)
+        for pair in (slice(0, 2), slice(2, 4))
+    ]
+    return [*pairs, *(w[-1, k] for k in range(columns) if rows % 2)]
+
+
+def _lanes_by_tap(w: Array) -> list[Array]:
+    return [tap for row in w for tap in row]
+
+
+def _stream_of_bytes(operands: Operands, requantization: Integers, lanes: Lanes, channels: tuple[int, ...]) -> Array:
+    """Per group of four channels: the words of their weights, then their constants in the order of `channels`."""
+    order = np.array(_grouped(operands.output.hwc[2])).reshape(-1, GROUP)
+    weights = operands.input(1).values.astype(np.int8)[0][:, :, order]
+    words = np.ascontiguousarray(np.concatenate(lanes(weights), axis=1)).view("<i4").astype(np.int64)
+    constants = requantization[order[:, channels]].reshape(len(order), -1)
+    stream = np.concatenate([words, constants], axis=1).ravel()
     return layer_words(stream.astype(np.int32), operands, Constants.COMPACT)
 
 
-def _compact_row(ready: Kernel) -> Kernel:
+def _compact_row(ready: Kernel, lanes: Lanes, channels: tuple[int, ...]) -> Kernel:
     """The form of a kernel that unpacks one group of channels after the other, in its own stack."""
 
     def accepts(op: Op, operands: Operands) -> bool:
@@ -218,7 +246,9 @@ def _compact_row(ready: Kernel) -> Kernel:
 
     def bind(op: Op, operands: Operands, strides: Strides) -> Bound:
         assert isinstance(op, DepthwiseConv2D)
-        stream = CArray(c_type="int32_t", data=_compact_stream(op, operands))
+        found = _compact(op, operands)
+        assert found is not None
+        stream = CArray(c_type="int32_t", data=_stream_of_bytes(operands, found.rows, lanes, channels))
         return Bound(fields={**ready.bind(op, operands, strides).fields, "stream": stream})
 
     def cost(op: Op, operands: Operands) -> int:
@@ -267,7 +297,7 @@ def _bind_any_compact(op: Op, operands: Operands, strides: Strides) -> Bound:
     least, most = activation_range(op.activation, operands.output)
     return Bound(
         fields={
-            "stream": CArray(c_type="int32_t", data=_stream_of_bytes(operands, centered)),
+            "stream": CArray(c_type="int32_t", data=_stream_of_bytes(operands, centered, _lanes_by_tap, IN_ORDER)),
             "channels": channels,
             "window_rows": rows,
             "window_columns": columns,
@@ -299,8 +329,6 @@ STRIDES_3X3 = (1, 2)
 PARTS = (16, 6, 3)
 """Output pixels at a time: fewer need less scratch, and more instructions."""
 COLUMN_BYTES = 28
-CHANNELS = (0, 2, 1, 3)
-"""Of a group, in the order of the stream."""
 
 
 def _is_3x3(op: Op, operands: Operands, stride: int) -> bool:
@@ -396,7 +424,7 @@ def _row_3x3(stride: int, part: int, ties: Ties) -> Kernel:
         scratch=lambda op, operands: _scratch_3x3(op, operands, part),
         stack=290,
     )
-    return replace(ready, compact=_compact_row(ready))
+    return replace(ready, compact=_compact_row(ready, _lanes_3x3, CHANNELS))
 
 
 # --- other windows of up to seven rows, one copy of the code -------------------------------------------------------------
@@ -514,7 +542,7 @@ def _row_window(part: int, ties: Ties) -> Kernel:
         scratch=lambda op, operands: GROUP * _plane_bytes(op, operands, part),
         stack=320,
     )
-    return replace(ready, compact=_compact_row(ready))
+    return replace(ready, compact=_compact_row(ready, _lanes_window, IN_ORDER))
 
 
 _ANY = Kernel(

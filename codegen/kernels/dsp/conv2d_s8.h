@@ -424,52 +424,44 @@ TINYC_SHARED void tinyc_conv2d_compact(int8_t *out, const void *const *in, int32
 }
 
 /* A window of one tap and stride 1: pixels may be those of a whole image. */
-TINYC_INLINE void tinyc_pointwise_any(int8_t *out, const int8_t *in, int32_t count, const tinyc_products_s8_dsp *p, uint32_t *scratch,
-                                      int32_t words, tinyc_pair_blocks *pair, tinyc_window_blocks *window)
-{
-    const void *const rows[1] = {in};
-    tinyc_pairs job;
-    tinyc_make_pairs(&job, scratch, p->steps, tinyc_first_block(p->weights, words),
-                     tinyc_blocks_end(p, p->out_channels >> 2, words));
-    if (words == TINYC_COMPACT_WORDS) {
-        job.step_skip = tinyc_with_zero(job.step_skip, p);
+#define TINYC_DEFINE_POINTWISE(name, words)                                                                                    \
+    TINYC_SHARED void name(int8_t *out, const int8_t *in, int32_t count, const tinyc_products_s8_dsp *p, uint32_t *scratch,    \
+                           tinyc_pair_blocks *pair, tinyc_window_blocks *window)                                               \
+    {                                                                                                                          \
+        const void *const rows[1] = {in};                                                                                      \
+        tinyc_pairs job;                                                                                                       \
+        tinyc_make_pairs(&job, scratch, p->steps, tinyc_first_block(p->weights, words),                                        \
+                         tinyc_blocks_end(p, p->out_channels >> 2, words));                                                    \
+        if (words == TINYC_COMPACT_WORDS) {                                                                                    \
+            job.step_skip = tinyc_with_zero(job.step_skip, p);                                                                 \
+        }                                                                                                                      \
+        if (count > 1 && (p->in_channels & 3) == 0 && tinyc_is_whole(p)) {                                                     \
+            job.rows = rows;                                                                                                   \
+            job.rows_end = rows + 1;                                                                                           \
+            job.row_step = (int32_t)sizeof *rows;                                                                              \
+            job.pixel_step = p->in_stride;                                                                                     \
+            tinyc_multiply_straight(out, count >> 1, p->in_channels, &job, p, pair);                                           \
+            in += (count & ~1) * p->in_stride;                                                                                 \
+            out += (count & ~1) * p->out_stride;                                                                               \
+            count &= 1;                                                                                                        \
+        }                                                                                                                      \
+        for (; count > 1 || (count > 0 && (p->in_channels & 3) != 0); count -= 2) {                                            \
+            const int32_t next = count > 1;                                                                                    \
+            (void)tinyc_widen_pair(scratch, in, in + next * p->in_stride, p->in_channels);                                     \
+            tinyc_multiply(out, out + next * p->out_stride, &job, p, words, pair);                                             \
+            in += 2 * p->in_stride;                                                                                            \
+            out += 2 * p->out_stride;                                                                                          \
+        }                                                                                                                      \
+        if (count > 0) {                                                                                                       \
+            const tinyc_run run = in;                                                                                          \
+            tinyc_window last;                                                                                                 \
+            tinyc_set_runs(&last, &run, &run + 1, p->in_channels);                                                             \
+            tinyc_multiply_window(out, &last, p, words, window);                                                               \
+        }                                                                                                                      \
     }
-    if (count > 1 && (p->in_channels & 3) == 0 && tinyc_is_whole(p)) {
-        job.rows = rows;
-        job.rows_end = rows + 1;
-        job.row_step = (int32_t)sizeof *rows;
-        job.pixel_step = p->in_stride;
-        tinyc_multiply_straight(out, count >> 1, p->in_channels, &job, p, pair);
-        in += (count & ~1) * p->in_stride;
-        out += (count & ~1) * p->out_stride;
-        count &= 1;
-    }
-    for (; count > 1 || (count > 0 && (p->in_channels & 3) != 0); count -= 2) {
-        const int32_t next = count > 1;
-        (void)tinyc_widen_pair(scratch, in, in + next * p->in_stride, p->in_channels);
-        tinyc_multiply(out, out + next * p->out_stride, &job, p, words, pair);
-        in += 2 * p->in_stride;
-        out += 2 * p->out_stride;
-    }
-    if (count > 0) {
-        const tinyc_run run = in;
-        tinyc_window last;
-        tinyc_set_runs(&last, &run, &run + 1, p->in_channels);
-        tinyc_multiply_window(out, &last, p, words, window);
-    }
-}
 
-TINYC_SHARED void tinyc_pointwise_shared(int8_t *out, const int8_t *in, int32_t count, const tinyc_products_s8_dsp *p, uint32_t *scratch,
-                                         tinyc_pair_blocks *pair, tinyc_window_blocks *window)
-{
-    tinyc_pointwise_any(out, in, count, p, scratch, TINYC_REQUANTIZATION_WORDS, pair, window);
-}
-
-TINYC_SHARED void tinyc_pointwise_compact(int8_t *out, const int8_t *in, int32_t count, const tinyc_products_s8_dsp *p, uint32_t *scratch,
-                                          tinyc_pair_blocks *pair, tinyc_window_blocks *window)
-{
-    tinyc_pointwise_any(out, in, count, p, scratch, TINYC_COMPACT_WORDS, pair, window);
-}
+TINYC_DEFINE_POINTWISE(tinyc_pointwise_shared, TINYC_REQUANTIZATION_WORDS)
+TINYC_DEFINE_POINTWISE(tinyc_pointwise_compact, TINYC_COMPACT_WORDS)
 
 /* Any window; one copy of the code for all layers. */
 TINYC_SHARED void tinyc_conv2d_ties(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)

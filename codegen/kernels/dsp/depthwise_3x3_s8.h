@@ -55,11 +55,6 @@ typedef struct {
     uint32_t outside; /* two zero points */
 } tinyc_depthwise_job;
 
-typedef void tinyc_depthwise_multiply(const tinyc_depthwise_job *job);
-
-/* Has one group after the other multiplied, whose constants it makes. */
-typedef void tinyc_depthwise_by_groups(tinyc_depthwise_job *job, tinyc_depthwise_multiply *multiply);
-
 #if TINYC_HAS_DSP
 
 /* Four channels of one column: base r0, rows r1 r2, to r3, in_stride lr. */
@@ -386,8 +381,8 @@ TINYC_INLINE void tinyc_set_columns(tinyc_depthwise_job *job, int32_t left, int3
 
 /* The columns [x0, x1), as evenly as they can be cut into parts of which all columns fit. */
 TINYC_INLINE void tinyc_depthwise_3x3(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_3x3_s8_dsp *p,
-                                      uint32_t *scratch, int32_t stride, uint32_t next_bytes, tinyc_depthwise_multiply *multiply,
-                                      tinyc_depthwise_by_groups *by_groups)
+                                      uint32_t *scratch, int32_t stride, uint32_t next_bytes,
+                                      void (*multiply)(const tinyc_depthwise_job *job))
 {
     int32_t left = x0 * stride - p->pad_left;
     const int32_t origin = left > 0 ? left : 0;
@@ -398,11 +393,7 @@ TINYC_INLINE void tinyc_depthwise_3x3(int8_t *out, const void *const *in, int32_
         job.count = rest / parts;
         tinyc_set_columns(&job, left, origin, (job.count - 1) * stride + 3, p->in_columns);
         job.skip_next = next_bytes * ((uint32_t)job.count & (stride == 1 ? 3u : 1u)) - 1u;
-        if (by_groups != NULL) {
-            by_groups(&job, multiply);
-        } else {
-            multiply(&job);
-        }
+        multiply(&job);
         job.out += job.count * p->out_stride;
         left += job.count * stride;
         rest -= job.count;
@@ -415,19 +406,19 @@ TINYC_INLINE void tinyc_depthwise_3x3(int8_t *out, const void *const *in, int32_
 }
 
 /* One copy of the code for all layers of one stride. */
-#define TINYC_DEFINE_DEPTHWISE_3X3(name, row, stride, next_bytes, multiply, by_groups)                                         \
+#define TINYC_DEFINE_DEPTHWISE_3X3(name, row, stride, next_bytes, multiply)                                                    \
     TINYC_SHARED void row(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_3x3_s8_dsp *p, void *scratch)\
     {                                                                                                                          \
-        tinyc_depthwise_3x3((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, stride, next_bytes, multiply, by_groups);       \
+        tinyc_depthwise_3x3((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, stride, next_bytes, multiply);                  \
     }                                                                                                                          \
     TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_3x3_s8_dsp *p, void *scratch)\
     {                                                                                                                          \
         row(out, in, x0, x1, p, scratch);                                                                                      \
     }
 
-TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s8__dsp, tinyc_depthwise_row_1_ties, 1, 52, tinyc_depthwise_1_ties, NULL)
-TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s8__dsp_relu, tinyc_depthwise_row_1_relu, 1, 44, tinyc_depthwise_1_relu, NULL)
-TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s2_s8__dsp, tinyc_depthwise_row_2_ties, 2, 56, tinyc_depthwise_2_ties, NULL)
-TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s2_s8__dsp_relu, tinyc_depthwise_row_2_relu, 2, 48, tinyc_depthwise_2_relu, NULL)
+TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s8__dsp, tinyc_depthwise_row_1_ties, 1, 52, tinyc_depthwise_1_ties)
+TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s8__dsp_relu, tinyc_depthwise_row_1_relu, 1, 44, tinyc_depthwise_1_relu)
+TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s2_s8__dsp, tinyc_depthwise_row_2_ties, 2, 56, tinyc_depthwise_2_ties)
+TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s2_s8__dsp_relu, tinyc_depthwise_row_2_relu, 2, 48, tinyc_depthwise_2_relu)
 
 #endif

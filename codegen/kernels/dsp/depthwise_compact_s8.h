@@ -1,9 +1,10 @@
 /* Depthwise convolution of int8 from weights of a byte and compact constants, for flash: each group of four channels is unpacked as the
  * ready kernels want it, which then make its outputs of a row.
  *
- * Constants come as one stream: `zero` (matmul_s8.h), then of each group, tap by tap, a word with the weights of four channels, and of each
- * channel {2 * bias << 5 | shift, multiplier}.  A last group that is not full starts earlier and repeats channels.  Rows outside the
- * image are null pointers: they have no weights, and move the bias instead.
+ * Constants come as one stream: `zero` (matmul_s8.h), then of each group the words of its weights, and of each channel {2 * bias << 5 |
+ * shift, multiplier}.  A last group that is not full starts earlier and repeats channels.  A word holds {upper, upper, lower, lower} weights
+ * of two channels in two rows, or of a last row a weight of each channel.  Rows outside the image are null pointers: their weights are
+ * masked out, and move the bias instead.
  */
 #ifndef TINYC_DSP_DEPTHWISE_COMPACT_S8_H
 #define TINYC_DSP_DEPTHWISE_COMPACT_S8_H
@@ -14,32 +15,42 @@
 #include "dsp/groups.h"
 #include "requantize.h"
 
-/* The words of one tap: int16 lanes of channels 0 and 2, and of 1 and 3. */
-typedef struct {
-    uint32_t even, odd;
-} tinyc_tap_words;
-
-TINYC_INLINE tinyc_tap_words tinyc_doubled_weights(int32_t word)
+/* Two int16 lanes, doubled: of bytes 0 and 2 of a word, or 1 and 3. */
+TINYC_INLINE uint32_t tinyc_even_weights(uint32_t word)
 {
-    const uint32_t even = tinyc_sxtb16((uint32_t)word), odd = tinyc_sxtb16_ror8((uint32_t)word);
-    const tinyc_tap_words doubled = {tinyc_sadd16(even, even), tinyc_sadd16(odd, odd)};
-    return doubled;
+    const uint32_t lanes = tinyc_sxtb16(word);
+    return tinyc_sadd16(lanes, lanes);
 }
 
-TINYC_INLINE void tinyc_add_weights(tinyc_tap_words *sums, tinyc_tap_words taps)
+TINYC_INLINE uint32_t tinyc_odd_weights(uint32_t word)
 {
-    sums->even = tinyc_sadd16(sums->even, taps.even);
-    sums->odd = tinyc_sadd16(sums->odd, taps.odd);
+    const uint32_t lanes = tinyc_sxtb16_ror8(word);
+    return tinyc_sadd16(lanes, lanes);
 }
 
-/* The four constants of channel `index` of a group from their compact form; `sums` are the doubled weights of the rows outside. */
-TINYC_INLINE tinyc_fast_requantization tinyc_ready(const int32_t *constants, int32_t zero, int32_t index, const tinyc_tap_words *sums,
-                                                   int32_t in_zero_point)
+/* The bytes of two rows, or of a single one, that are inside. */
+TINYC_INLINE uint32_t tinyc_pair_mask(uint32_t outside)
 {
-    const uint32_t lanes = (index & 1) != 0 ? sums->odd : sums->even;
-    const int32_t bias2 = constants[2 * index] >> 5, shift = constants[2 * index] & 31;
+    return ((outside & 1u) != 0 ? 0 : 0xffffu) | ((outside & 2u) != 0 ? 0 : 0xffff0000u);
+}
+
+TINYC_INLINE uint32_t tinyc_single_mask(uint32_t outside)
+{
+    return (outside & 1u) != 0 ? 0 : 0xffffffffu;
+}
+
+/* What a zero point adds to a sum, for two lanes of weights. */
+TINYC_INLINE void tinyc_move_bias(uint32_t *bias, uint32_t lanes, uint32_t in_zero_points)
+{
+    *bias = (uint32_t)tinyc_smlad(lanes, in_zero_points, (int32_t)*bias);
+}
+
+/* The four constants of channel `index` of a group from their compact form. */
+TINYC_INLINE tinyc_fast_requantization tinyc_ready(const int32_t *constants, int32_t zero, int32_t index)
+{
+    const int32_t shift = constants[2 * index] & 31;
     const tinyc_fast_requantization ready = {
-        .bias2 = index < 2 ? tinyc_smlabb(lanes, (uint32_t)in_zero_point, bias2) : tinyc_smlatb(lanes, (uint32_t)in_zero_point, bias2),
+        .bias2 = constants[2 * index] >> 5,
         .multiplier = constants[2 * index + 1],
         .offset = (zero * (int32_t)(1u << shift)) >> 1,
         .shift = shift,
@@ -64,167 +75,229 @@ TINYC_INLINE uint32_t tinyc_fill_rows(const int8_t **rows, int32_t count)
 
 /* --- windows of 3x3 --- */
 
-/* One group as depthwise_3x3_s8.h wants it; returns what follows it. */
-TINYC_SHARED const int32_t *tinyc_unpack_3x3(uint32_t *to, const int32_t *from, int32_t zero, uint32_t outside, int32_t in_zero_point)
+/* The rows outside of a group: their zero points go to the biases. */
+TINYC_SHARED void tinyc_move_3x3(uint32_t *to, const int32_t *from, uint32_t outside, uint32_t in_zero_points)
 {
-    tinyc_tap_words taps[9], sums = {0, 0};
-#pragma GCC unroll 9
-    for (int32_t i = 0; i < 9; ++i) {
-        taps[i] = tinyc_doubled_weights(from[i]);
+    for (int32_t i = 0; i < 8; ++i) {
+        const uint32_t mask = (i & 3) == 3 ? tinyc_single_mask(outside >> 2) : tinyc_pair_mask(outside), word = (uint32_t)from[i] & ~mask;
+        tinyc_move_bias(to + 4 * (i & 4) + 5, tinyc_even_weights(word), in_zero_points);
+        tinyc_move_bias(to + 4 * (i & 4) + 13, tinyc_odd_weights(word), in_zero_points);
     }
-    for (int32_t i = 0; outside != 0; i += 3, outside >>= 1) {
-        for (int32_t k = i; (outside & 1u) != 0 && k < i + 3; ++k) {
-            tinyc_add_weights(&sums, taps[k]);
-            taps[k].even = taps[k].odd = 0;
-        }
-    }
-#pragma GCC unroll 2
-    for (int32_t odd = 0; odd < 2; ++odd, to += 16) {
-        const tinyc_fast_requantization low = tinyc_ready(from + 9, zero, odd, &sums, in_zero_point);
-        const tinyc_fast_requantization high = tinyc_ready(from + 9, zero, odd + 2, &sums, in_zero_point);
-#define TINYC_LANES(i) (odd != 0 ? taps[i].odd : taps[i].even)
-#pragma GCC unroll 3
-        for (int32_t k = 0; k < 3; ++k) {
-            to[k] = tinyc_pkhbt_lsl16(TINYC_LANES(k), TINYC_LANES(k + 3));
-            to[8 + k] = tinyc_pkhtb_asr16(TINYC_LANES(k + 3), TINYC_LANES(k));
-        }
-        to[3] = tinyc_pkhbt_lsl16(TINYC_LANES(6), TINYC_LANES(7));
-        to[11] = tinyc_pkhtb_asr16(TINYC_LANES(7), TINYC_LANES(6));
-        to[4] = tinyc_pkhbt_lsl16((uint32_t)low.shift, TINYC_LANES(8));
-        to[12] = tinyc_pkhbt((uint32_t)high.shift, TINYC_LANES(8));
-#undef TINYC_LANES
-        to[5] = (uint32_t)low.bias2;
-        to[6] = (uint32_t)low.multiplier;
-        to[7] = (uint32_t)low.offset;
-        to[13] = (uint32_t)high.bias2;
-        to[14] = (uint32_t)high.multiplier;
-        to[15] = (uint32_t)high.offset;
-    }
-    return from + 17;
+    const uint32_t word = (uint32_t)from[8] & ~tinyc_single_mask(outside >> 2);
+    tinyc_move_bias(to + 5, tinyc_even_weights(word) & 0xffffu, in_zero_points);
+    tinyc_move_bias(to + 13, tinyc_odd_weights(word) & 0xffffu, in_zero_points);
+    tinyc_move_bias(to + 21, tinyc_even_weights(word) & 0xffff0000u, in_zero_points);
+    tinyc_move_bias(to + 29, tinyc_odd_weights(word) & 0xffff0000u, in_zero_points);
 }
 
-/* The outputs of a part of a row, group by group. */
-TINYC_SHARED void tinyc_depthwise_groups(tinyc_depthwise_job *job, tinyc_depthwise_multiply *multiply)
+/* One group as depthwise_3x3_s8.h wants it, channels in its order; returns what follows it. */
+TINYC_SHARED const int32_t *tinyc_unpack_3x3(uint32_t *to, const int32_t *from, int32_t zero, uint32_t outside, uint32_t in_zero_points)
 {
-    const int32_t channels = job->left + 4, in_zero_point = tinyc_smulbb(job->outside, 1);
-    const int32_t *stream = job->stream, *from = stream + 1;
-    const int8_t *const rows[3] = {job->row[0], job->row[1], job->row[2]};
-    int8_t *const out = job->out;
-    const uint32_t outside = tinyc_fill_rows(job->row, 3);
+    const uint32_t pair = tinyc_pair_mask(outside), single = tinyc_single_mask(outside >> 2);
+    const uint32_t last = (uint32_t)from[8] & single;
+    for (int32_t i = 0; i < 2; ++i, to += 16, from += 4) {
+#pragma GCC unroll 4
+        for (int32_t k = 0; k < 4; ++k) {
+            const uint32_t word = (uint32_t)from[k] & (k == 3 ? single : pair);
+            to[k] = tinyc_even_weights(word);
+            to[8 + k] = tinyc_odd_weights(word);
+        }
+    }
+    to -= 32;
+    ++from;
+#pragma GCC unroll 4
+    for (int32_t i = 0; i < 4; ++i) {
+        const tinyc_fast_requantization ready = tinyc_ready(from, zero, i);
+        const uint32_t lanes = (i & 1) != 0 ? tinyc_odd_weights(last) : tinyc_even_weights(last);
+        to[8 * i + 4] = i < 2 ? tinyc_pkhbt_lsl16((uint32_t)ready.shift, lanes) : tinyc_pkhbt((uint32_t)ready.shift, lanes);
+        to[8 * i + 5] = (uint32_t)ready.bias2;
+        to[8 * i + 6] = (uint32_t)ready.multiplier;
+        to[8 * i + 7] = (uint32_t)ready.offset;
+    }
+    if (outside != 0) {
+        tinyc_move_3x3(to, from - 9, outside, in_zero_points);
+    }
+    return from + 8;
+}
+
+/* The columns [x0, x1), one group after the other, each in parts. */
+TINYC_INLINE void tinyc_depthwise_groups(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_3x3_s8_dsp *p,
+                                         uint32_t *scratch, int32_t stride, uint32_t next_bytes,
+                                         void (*multiply)(const tinyc_depthwise_job *job))
+{
+    const int32_t start = x0 * stride - p->pad_left, origin = start > 0 ? start : 0, parts = (x1 - x0 + p->part - 1) / p->part;
+    const int32_t *from = p->stream + 1;
     uint32_t by[32];
-    job->stream = (const int32_t *)by;
-    job->left = 0;
-    for (int32_t c = 0; c < channels;) {
-        from = tinyc_unpack_3x3(by, from, stream[0], outside, in_zero_point);
-        multiply(job);
-        const int32_t step = tinyc_next_group(c, channels) - c;
-        job->out += step;
-        job->row[0] += step;
-        job->row[1] += step;
-        job->row[2] += step;
-        c += step;
+    tinyc_depthwise_job job;
+    tinyc_begin_depthwise(&job, out, in, p, scratch);
+    const uint32_t outside = tinyc_fill_rows(job.row, 3);
+    job.stream = (const int32_t *)by;
+    job.left = 0;
+    for (int32_t c = 0; c < p->channels;) {
+        int32_t left = start, rest = x1 - x0;
+        from = tinyc_unpack_3x3(by, from, p->stream[0], outside, job.outside);
+        job.out = out + c;
+        for (int32_t part = parts; part > 0; --part) {
+            if (parts > 1 || c == 0) {
+                job.count = rest / part;
+                tinyc_set_columns(&job, left, origin, (job.count - 1) * stride + 3, p->in_columns);
+                job.skip_next = next_bytes * ((uint32_t)job.count & (stride == 1 ? 3u : 1u)) - 1u;
+            }
+            multiply(&job);
+            job.out += job.count * p->out_stride;
+            left += job.count * stride;
+            rest -= job.count;
+        }
+        const int32_t next = tinyc_next_group(c, p->channels);
+        job.row[0] += next - c;
+        job.row[1] += next - c;
+        job.row[2] += next - c;
+        c = next;
     }
-    job->out = out;
-    job->left = channels - 4;
-    job->stream = stream;
-    for (int32_t i = 0; i < 3; ++i) {
-        job->row[i] = rows[i];
+    if (p->least > -128 || p->most < 127) {
+        for (int32_t x = x0; x < x1; ++x, out += p->out_stride) {
+            tinyc_clamp_bytes(out, p->channels, p->least, p->most);
+        }
     }
 }
 
-TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_compact_s8__dsp, tinyc_depthwise_compact_1_ties, 1, 52, tinyc_depthwise_1_ties, tinyc_depthwise_groups)
-TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_compact_s8__dsp_relu, tinyc_depthwise_compact_1_relu, 1, 44, tinyc_depthwise_1_relu, tinyc_depthwise_groups)
-TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s2_compact_s8__dsp, tinyc_depthwise_compact_2_ties, 2, 56, tinyc_depthwise_2_ties, tinyc_depthwise_groups)
-TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s2_compact_s8__dsp_relu, tinyc_depthwise_compact_2_relu, 2, 48, tinyc_depthwise_2_relu, tinyc_depthwise_groups)
+/* One copy of the code for all layers of one stride. */
+#define TINYC_DEFINE_COMPACT_3X3(name, row, stride, next_bytes, multiply)                                                      \
+    TINYC_SHARED void row(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_3x3_s8_dsp *p, void *scratch)\
+    {                                                                                                                          \
+        tinyc_depthwise_groups((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, stride, next_bytes, multiply);               \
+    }                                                                                                                          \
+    TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_3x3_s8_dsp *p, void *scratch)\
+    {                                                                                                                          \
+        row(out, in, x0, x1, p, scratch);                                                                                      \
+    }
+
+TINYC_DEFINE_COMPACT_3X3(depthwise_3x3_compact_s8__dsp, tinyc_depthwise_compact_1_ties, 1, 52, tinyc_depthwise_1_ties)
+TINYC_DEFINE_COMPACT_3X3(depthwise_3x3_compact_s8__dsp_relu, tinyc_depthwise_compact_1_relu, 1, 44, tinyc_depthwise_1_relu)
+TINYC_DEFINE_COMPACT_3X3(depthwise_3x3_s2_compact_s8__dsp, tinyc_depthwise_compact_2_ties, 2, 56, tinyc_depthwise_2_ties)
+TINYC_DEFINE_COMPACT_3X3(depthwise_3x3_s2_compact_s8__dsp_relu, tinyc_depthwise_compact_2_relu, 2, 48, tinyc_depthwise_2_relu)
 
 /* --- other windows of up to seven rows --- */
 
+/* The rows outside of a group: their zero points go to the biases. */
+TINYC_SHARED void tinyc_move_planes(uint32_t *to, const int32_t *from, uint32_t outside, const tinyc_depthwise_window_s8_dsp *p)
+{
+    const uint32_t zero_points = tinyc_pkhbt_lsl16((uint32_t)p->in_zero_point, (uint32_t)p->in_zero_point);
+    const int32_t plane = p->words + 4;
+    for (int32_t i = p->window_rows; i > 1; i -= 2, outside >>= 2) {
+        for (int32_t k = 0; k < 2 * p->window_columns; ++k) {
+            const uint32_t word = (uint32_t)*from++ & ~tinyc_pair_mask(outside);
+            tinyc_move_bias(to + 2 * (k & 1) * plane, tinyc_even_weights(word), zero_points);
+            tinyc_move_bias(to + (2 * (k & 1) + 1) * plane, tinyc_odd_weights(word), zero_points);
+        }
+    }
+    for (int32_t k = 0; (p->window_rows & 1) != 0 && k < p->window_columns; ++k) {
+        const uint32_t word = (uint32_t)*from++ & ~tinyc_single_mask(outside);
+        tinyc_move_bias(to, tinyc_even_weights(word) & 0xffffu, zero_points);
+        tinyc_move_bias(to + plane, tinyc_odd_weights(word) & 0xffffu, zero_points);
+        tinyc_move_bias(to + 2 * plane, tinyc_even_weights(word) & 0xffff0000u, zero_points);
+        tinyc_move_bias(to + 3 * plane, tinyc_odd_weights(word) & 0xffff0000u, zero_points);
+    }
+}
+
 /* One group as depthwise_window_s8.h wants it; returns what follows it. */
-TINYC_SHARED const int32_t *tinyc_unpack_planes(uint32_t *to, const int32_t *from, uint32_t outside, int32_t zero,
-                                                const tinyc_depthwise_window_s8_dsp *p)
+TINYC_SHARED const int32_t *tinyc_unpack_planes(uint32_t *to, const int32_t *from, uint32_t outside, const tinyc_depthwise_window_s8_dsp *p)
 {
-    const int32_t columns = p->window_columns, plane = p->words + 4;
-    const int32_t *constants = from + p->window_rows * columns;
-    uint32_t *at = to + 1;
-    tinyc_tap_words sums = {0, 0};
-    for (int32_t i = 0; outside >> i != 0; ++i) {
-        for (int32_t k = 0; ((outside >> i) & 1u) != 0 && k < columns; ++k) {
-            tinyc_add_weights(&sums, tinyc_doubled_weights(from[i * columns + k]));
+    const int32_t pairs = p->window_rows >> 1, plane = p->words + 4, used = p->window_columns * (pairs + 1);
+    const int32_t *weights = from;
+    for (int32_t i = 0; i < pairs; ++i) {
+        const uint32_t mask = tinyc_pair_mask(outside >> (2 * i));
+        for (uint32_t *at = to + 1 + i, *end = at + used; at != end; at += pairs + 1, from += 2) {
+            const uint32_t low = (uint32_t)from[0] & mask, high = (uint32_t)from[1] & mask;
+            at[0] = tinyc_even_weights(low);
+            at[plane] = tinyc_odd_weights(low);
+            at[2 * plane] = tinyc_even_weights(high);
+            at[3 * plane] = tinyc_odd_weights(high);
         }
     }
-    for (int32_t k = 0; k < columns; ++k) {
-        const int32_t *tap = from + k;
-        uint32_t rows = outside;
-        for (int32_t i = p->window_rows; i > 0; i -= 2, tap += 2 * columns, rows >>= 2, ++at) {
-            const tinyc_tap_words upper = tinyc_doubled_weights((rows & 1u) != 0 ? 0 : tap[0]);
-            if (i == 1) { /* the last row: channels 0 and 1 low, 2 and 3 high */
-                at[0] = upper.even & 0xffffu;
-                at[plane] = upper.odd & 0xffffu;
-                at[2 * plane] = upper.even & 0xffff0000u;
-                at[3 * plane] = upper.odd & 0xffff0000u;
-                continue;
-            }
-            const tinyc_tap_words lower = tinyc_doubled_weights((rows & 2u) != 0 ? 0 : tap[columns]);
-            at[0] = tinyc_pkhbt_lsl16(upper.even, lower.even);
-            at[plane] = tinyc_pkhbt_lsl16(upper.odd, lower.odd);
-            at[2 * plane] = tinyc_pkhtb_asr16(lower.even, upper.even);
-            at[3 * plane] = tinyc_pkhtb_asr16(lower.odd, upper.odd);
-        }
-        if ((p->window_rows & 1) == 0) {
-            at[0] = at[plane] = at[2 * plane] = at[3 * plane] = 0;
-            ++at;
-        }
+    const uint32_t mask = (p->window_rows & 1) != 0 ? tinyc_single_mask(outside >> (2 * pairs)) : 0;
+    for (uint32_t *at = to + 1 + pairs, *end = at + used; at != end; at += pairs + 1) {
+        const uint32_t word = mask != 0 ? (uint32_t)*from : 0;
+        at[0] = tinyc_even_weights(word) & 0xffffu;
+        at[plane] = tinyc_odd_weights(word) & 0xffffu;
+        at[2 * plane] = tinyc_even_weights(word) & 0xffff0000u;
+        at[3 * plane] = tinyc_odd_weights(word) & 0xffff0000u;
+        from += p->window_rows & 1;
     }
-    for (; at != to + 1 + p->words; ++at) {
-        at[0] = at[plane] = at[2 * plane] = at[3 * plane] = 0;
-    }
-    for (int32_t i = 0; i < 4; ++i, to += plane, at += plane) {
-        const tinyc_fast_requantization ready = tinyc_ready(constants, zero, i, &sums, p->in_zero_point);
+    for (int32_t i = 0; i < 4; ++i, to += plane) {
+        const tinyc_fast_requantization ready = tinyc_ready(from, p->stream[0], i);
+        uint32_t *last = to + 1 + p->words;
+        for (uint32_t *at = to + 1 + used; at != last; ++at) {
+            *at = 0;
+        }
         to[0] = (uint32_t)ready.bias2;
-        at[0] = (uint32_t)ready.multiplier;
-        at[1] = (uint32_t)ready.offset;
-        at[2] = (uint32_t)ready.shift;
+        last[0] = (uint32_t)ready.multiplier;
+        last[1] = (uint32_t)ready.offset;
+        last[2] = (uint32_t)ready.shift;
     }
-    return constants + 8;
+    if (outside != 0) {
+        tinyc_move_planes(to - 4 * plane, weights, outside, p);
+    }
+    return from + 8;
 }
 
-/* The outputs of a part of a row, group by group. */
-TINYC_SHARED void tinyc_plane_groups(tinyc_planes_job *job, const tinyc_depthwise_window_s8_dsp *p, tinyc_planes_multiply *multiply)
+/* The columns [x0, x1), one group after the other, each in parts. */
+TINYC_INLINE void tinyc_plane_groups(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_window_s8_dsp *p,
+                                     uint32_t *scratch, void (*multiply)(const tinyc_planes_job *job))
 {
-    const int32_t first = 6 - 2 * (p->window_rows >> 1), *from = p->stream + 1;
-    const int8_t *rows[7];
-    int8_t *const out = job->first_out;
+    const int32_t start = x0 * p->stride - p->pad_left, origin = start > 0 ? start : 0, parts = (x1 - x0 + p->part - 1) / p->part;
+    const int32_t first_row = 6 - 2 * (p->window_rows >> 1), *from = p->stream + 1;
     uint32_t by[4 * (TINYC_MOST_PLANE_WORDS + 4)];
-    for (int32_t i = 0; i < 7; ++i) {
-        rows[i] = job->row[i];
-    }
+    tinyc_planes_job job;
+    tinyc_begin_planes(&job, out, in, p, scratch);
     /* The rows used are the last ones; where their number is even the last is there twice. */
-    uint32_t outside = tinyc_fill_rows(job->row + first, 7 - first);
-    outside &= (1u << p->window_rows) - 1u;
-    job->stream = (const int32_t *)by;
-    job->left = 0;
+    const uint32_t outside = tinyc_fill_rows(job.row + first_row, 7 - first_row) & ((1u << p->window_rows) - 1u);
+    job.stream = (const int32_t *)by;
+    job.left = 0;
     for (int32_t c = 0; c < p->channels;) {
-        from = tinyc_unpack_planes(by, from, outside, p->stream[0], p);
-        multiply(job);
-        const int32_t step = tinyc_next_group(c, p->channels) - c;
-        job->first_out += step;
-        for (int32_t i = first; i < 7; ++i) {
-            job->row[i] += step;
+        int32_t left = start, rest = x1 - x0;
+        from = tinyc_unpack_planes(by, from, outside, p);
+        job.first_out = out + c;
+        for (int32_t part = parts; part > 0; --part) {
+            if (parts > 1 || c == 0) {
+                job.count = rest / part;
+                tinyc_set_planes(&job, left, origin, (job.count - 1) * p->stride + p->window_columns, p);
+            }
+            multiply(&job);
+            job.first_out += job.count * p->out_stride;
+            left += job.count * p->stride;
+            rest -= job.count;
         }
-        c += step;
+        const int32_t next = tinyc_next_group(c, p->channels);
+        for (int32_t i = first_row; i < 7; ++i) {
+            job.row[i] += next - c;
+        }
+        c = next;
     }
-    job->first_out = out;
-    for (int32_t i = 0; i < 7; ++i) {
-        job->row[i] = rows[i];
+    if (p->least > -128 || p->most < 127) {
+        for (int32_t x = x0; x < x1; ++x, out += p->out_stride) {
+            tinyc_clamp_bytes(out, p->channels, p->least, p->most);
+        }
     }
 }
 
-TINYC_DEFINE_DEPTHWISE_WINDOWS(depthwise_window_compact_s8__dsp, tinyc_depthwise_windows_compact_ties, tinyc_depthwise_window_ties, tinyc_plane_groups)
-TINYC_DEFINE_DEPTHWISE_WINDOWS(depthwise_window_compact_s8__dsp_relu, tinyc_depthwise_windows_compact_relu, tinyc_depthwise_window_relu, tinyc_plane_groups)
+/* One copy of the code for all layers. */
+#define TINYC_DEFINE_COMPACT_WINDOWS(name, row, multiply)                                                                      \
+    TINYC_SHARED void row(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_window_s8_dsp *p, void *scratch)\
+    {                                                                                                                          \
+        tinyc_plane_groups((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, multiply);                                       \
+    }                                                                                                                          \
+    TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_window_s8_dsp *p, void *scratch)\
+    {                                                                                                                          \
+        row(out, in, x0, x1, p, scratch);                                                                                      \
+    }
+
+TINYC_DEFINE_COMPACT_WINDOWS(depthwise_window_compact_s8__dsp, tinyc_windows_compact_ties, tinyc_depthwise_window_ties)
+TINYC_DEFINE_COMPACT_WINDOWS(depthwise_window_compact_s8__dsp_relu, tinyc_windows_compact_relu, tinyc_depthwise_window_relu)
 
 /* --- any window --- */
 
-/* Inputs are centered, so what is outside needs nothing; biases have no zero point folded in. */
+/* A word has the weights of one tap.  Inputs are centered, so what is outside needs nothing; biases have no zero point folded in. */
 typedef struct {
     const int32_t *stream;
     int32_t channels; /* at least 4 */
@@ -243,23 +316,34 @@ typedef struct {
     int32_t most;
 } tinyc_depthwise_compact_s8_dsp;
 
+/* One tap of four channels. */
+TINYC_INLINE void tinyc_add_tap(tinyc_sums *sums, const int8_t *input, int32_t weights, uint32_t center)
+{
+    const uint32_t x = tinyc_load32(input), w = (uint32_t)weights;
+    const uint32_t x_even = tinyc_sxtab16(center, x), x_odd = tinyc_sxtab16_ror8(center, x);
+    const uint32_t w_even = tinyc_sxtb16(w), w_odd = tinyc_sxtb16_ror8(w);
+    TINYC_TAP(*sums, x_even, x_odd, w_even, w_odd);
+}
+
 /* Sums of four channels over the columns [first, last) of the window, whose first input column is `left`. */
 TINYC_INLINE tinyc_sums tinyc_centered_sums(const void *const *in, const int32_t *taps, int32_t offset, int32_t first, int32_t last,
                                             const tinyc_depthwise_compact_s8_dsp *p)
 {
     const uint32_t center = tinyc_pkhbt_lsl16((uint32_t)-p->in_zero_point, (uint32_t)-p->in_zero_point);
+    const int32_t *const end = taps + p->window_rows * p->window_columns;
+    const int32_t step = p->column_dilation * p->in_stride;
     tinyc_sums sums = {0, 0, 0, 0};
-    for (int32_t i = 0; i < p->window_rows; ++i, taps += p->window_columns) {
-        const int8_t *row = (const int8_t *)in[i * p->row_dilation];
-        if (row == NULL) {
-            continue;
+    if (last - first == 1) {
+        for (taps += first; taps < end; taps += p->window_columns, in += p->row_dilation) {
+            if (*in != NULL) {
+                tinyc_add_tap(&sums, (const int8_t *)*in + offset, *taps, center);
+            }
         }
-        row += offset;
-        for (int32_t k = first; k < last; ++k, row += p->column_dilation * p->in_stride) {
-            const uint32_t x = tinyc_load32(row), w = (uint32_t)taps[k];
-            const uint32_t x_even = tinyc_sxtab16(center, x), x_odd = tinyc_sxtab16_ror8(center, x);
-            const uint32_t w_even = tinyc_sxtb16(w), w_odd = tinyc_sxtb16_ror8(w);
-            TINYC_TAP(sums, x_even, x_odd, w_even, w_odd);
+        return sums;
+    }
+    for (; taps != end; taps += p->window_columns, in += p->row_dilation) {
+        for (int32_t k = first, at = offset; *in != NULL && k < last; ++k, at += step) {
+            tinyc_add_tap(&sums, (const int8_t *)*in + at, taps[k], center);
         }
     }
     return sums;
@@ -267,8 +351,7 @@ TINYC_INLINE tinyc_sums tinyc_centered_sums(const void *const *in, const int32_t
 
 TINYC_INLINE int8_t tinyc_compact_value(int32_t sum, const int32_t *constants, int32_t index, const tinyc_depthwise_compact_s8_dsp *p)
 {
-    const tinyc_tap_words none = {0, 0};
-    const tinyc_fast_requantization ready = tinyc_ready(constants, p->stream[0], index, &none, 0);
+    const tinyc_fast_requantization ready = tinyc_ready(constants, p->stream[0], index);
     const tinyc_channel by = {ready.multiplier, ready.offset, ready.shift};
     return (int8_t)tinyc_clamp(tinyc_finish(ready.bias2 + 2 * sum, &by, p->ties != 0), p->least, p->most);
 }

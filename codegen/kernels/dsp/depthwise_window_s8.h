@@ -61,11 +61,6 @@ typedef struct {
     int32_t offset;       /* from a row to its first column inside */
 } tinyc_planes_job;
 
-typedef void tinyc_planes_multiply(const tinyc_planes_job *job);
-
-/* Has one group after the other multiplied, whose constants it makes. */
-typedef void tinyc_planes_by_groups(tinyc_planes_job *job, const tinyc_depthwise_window_s8_dsp *p, tinyc_planes_multiply *multiply);
-
 #if TINYC_HAS_DSP
 
 /* Two rows of a column: offset r0, to r2 and planes r3 r4 r5 further. */
@@ -328,7 +323,7 @@ TINYC_INLINE void tinyc_set_planes(tinyc_planes_job *job, int32_t left, int32_t 
 
 /* The columns [x0, x1), as evenly as they can be cut into parts of which all columns fit. */
 TINYC_INLINE void tinyc_depthwise_window(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_window_s8_dsp *p,
-                                         uint32_t *scratch, tinyc_planes_multiply *multiply, tinyc_planes_by_groups *by_groups)
+                                         uint32_t *scratch, void (*multiply)(const tinyc_planes_job *job))
 {
     int32_t left = x0 * p->stride - p->pad_left;
     const int32_t origin = left > 0 ? left : 0;
@@ -338,11 +333,7 @@ TINYC_INLINE void tinyc_depthwise_window(int8_t *out, const void *const *in, int
     for (int32_t parts = (rest + p->part - 1) / p->part; parts > 0; --parts) {
         job.count = rest / parts;
         tinyc_set_planes(&job, left, origin, (job.count - 1) * p->stride + p->window_columns, p);
-        if (by_groups != NULL) {
-            by_groups(&job, p, multiply);
-        } else {
-            multiply(&job);
-        }
+        multiply(&job);
         job.first_out += job.count * p->out_stride;
         left += job.count * p->stride;
         rest -= job.count;
@@ -355,17 +346,17 @@ TINYC_INLINE void tinyc_depthwise_window(int8_t *out, const void *const *in, int
 }
 
 /* One copy of the code for all layers. */
-#define TINYC_DEFINE_DEPTHWISE_WINDOWS(name, row, multiply, by_groups)                                                         \
+#define TINYC_DEFINE_DEPTHWISE_WINDOWS(name, row, multiply)                                                                    \
     TINYC_SHARED void row(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_window_s8_dsp *p, void *scratch)\
     {                                                                                                                          \
-        tinyc_depthwise_window((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, multiply, by_groups);                        \
+        tinyc_depthwise_window((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, multiply);                                   \
     }                                                                                                                          \
     TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_window_s8_dsp *p, void *scratch)\
     {                                                                                                                          \
         row(out, in, x0, x1, p, scratch);                                                                                      \
     }
 
-TINYC_DEFINE_DEPTHWISE_WINDOWS(depthwise_window_s8__dsp, tinyc_depthwise_windows_ties, tinyc_depthwise_window_ties, NULL)
-TINYC_DEFINE_DEPTHWISE_WINDOWS(depthwise_window_s8__dsp_relu, tinyc_depthwise_windows_relu, tinyc_depthwise_window_relu, NULL)
+TINYC_DEFINE_DEPTHWISE_WINDOWS(depthwise_window_s8__dsp, tinyc_depthwise_windows_ties, tinyc_depthwise_window_ties)
+TINYC_DEFINE_DEPTHWISE_WINDOWS(depthwise_window_s8__dsp_relu, tinyc_depthwise_windows_relu, tinyc_depthwise_window_relu)
 
 #endif
