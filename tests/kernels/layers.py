@@ -38,6 +38,16 @@ class Layer:
         return self.op.evaluate(self.operands, self.values)[0]
 
 
+def with_factors(layer: Layer, exponents: tuple[int, ...]) -> Layer:
+    """The layer with output factors 0.75 * 2^e, one exponent a channel."""
+    x, weights, bias = layer.operands.inputs
+    assert x is not None and weights is not None and weights.quantization is not None
+    scale = 0.75 * layer.operands.output.scale / x.scale
+    scales = tuple(float(np.float32(scale * 2.0**e)) for e in exponents)
+    turned = replace(weights, quantization=replace(weights.quantization, scales=scales))
+    return replace(layer, operands=replace(layer.operands, inputs=(x, turned, bias)))
+
+
 class Layers:
     """Draws layers from one seeded generator."""
 
