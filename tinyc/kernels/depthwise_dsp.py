@@ -238,7 +238,7 @@ def _stream_of_bytes(operands: Operands, requantization: Integers, lanes: Lanes,
     return layer_words(stream.astype(np.int32), operands, Constants.COMPACT)
 
 
-def _compact_row(ready: Kernel, lanes: Lanes, channels: tuple[int, ...]) -> Kernel:
+def _compact_row(ready: Kernel, part: int, lanes: Lanes, channels: tuple[int, ...]) -> Kernel:
     """The form of a kernel that unpacks one group of channels after the other, in its own stack."""
 
     def accepts(op: Op, operands: Operands) -> bool:
@@ -252,9 +252,7 @@ def _compact_row(ready: Kernel, lanes: Lanes, channels: tuple[int, ...]) -> Kern
         return Bound(fields={**ready.bind(op, operands, strides).fields, "stream": stream})
 
     def cost(op: Op, operands: Operands) -> int:
-        _, rows, columns, channels = operands.input(1).shape
-        unpacking = 110 + 9 * rows * columns
-        return ready.cost(op, operands) + operands.output.hwc[0] * -(-channels // GROUP) * unpacking
+        return ready.cost(op, operands) + _unpacking(op, operands, part)
 
     return replace(
         ready,
@@ -267,6 +265,18 @@ def _compact_row(ready: Kernel, lanes: Lanes, channels: tuple[int, ...]) -> Kern
         stack=ready.stack + 600,
         outlined=True,
     )
+
+
+def _unpacking(op: Op, operands: Operands, part: int) -> int:
+    """Instructions of unpacking every group once a row, of which some have taps outside, and of calls for each group."""
+    assert isinstance(op, DepthwiseConv2D)
+    rows, image_rows = operands.output.hwc[0], operands.input(0).hwc[0]
+    _, window_rows, window_columns, channels = operands.input(1).shape
+    starts = [row * op.stride[0] - op.padding.top for row in range(rows)]
+    outside = sum(start < 0 or start + window_rows > image_rows for start in starts)
+    taps = window_rows * window_columns
+    group = rows * (50 + 15 * taps + 70 * len(_cuts(operands, part))) + outside * 7 * taps
+    return -(-channels // GROUP) * group
 
 
 def _centered(operands: Operands, requantization: Integers) -> Integers | None:
@@ -319,7 +329,7 @@ def _bind_any_compact(op: Op, operands: Operands, strides: Strides) -> Bound:
 def _cost_any_compact(op: Op, operands: Operands) -> int:
     rows, columns, channels = operands.output.hwc
     _, window_rows, window_columns, _ = operands.input(1).shape
-    group = 75 + window_rows * (10 + 14 * window_columns)
+    group = 115 + window_rows * (5 + 14 * window_columns)
     return rows * (30 + columns * (30 + -(-channels // GROUP) * group))
 
 
@@ -424,7 +434,7 @@ def _row_3x3(stride: int, part: int, ties: Ties) -> Kernel:
         scratch=lambda op, operands: _scratch_3x3(op, operands, part),
         stack=290,
     )
-    return replace(ready, compact=_compact_row(ready, _lanes_3x3, CHANNELS))
+    return replace(ready, compact=_compact_row(ready, part, _lanes_3x3, CHANNELS))
 
 
 # --- other windows of up to seven rows, one copy of the code -------------------------------------------------------------
@@ -542,7 +552,7 @@ def _row_window(part: int, ties: Ties) -> Kernel:
         scratch=lambda op, operands: GROUP * _plane_bytes(op, operands, part),
         stack=320,
     )
-    return replace(ready, compact=_compact_row(ready, _lanes_window, IN_ORDER))
+    return replace(ready, compact=_compact_row(ready, part, _lanes_window, IN_ORDER))
 
 
 _ANY = Kernel(

@@ -39,10 +39,30 @@ TINYC_INLINE uint32_t tinyc_single_mask(uint32_t outside)
     return (outside & 1u) != 0 ? 0 : 0xffffffffu;
 }
 
-/* What a zero point adds to a sum, for two lanes of weights. */
+/* Weights of two channels that are outside, summed in two lanes each. */
+typedef struct {
+    uint32_t even, odd;
+} tinyc_outside;
+
+TINYC_INLINE void tinyc_add_outside(tinyc_outside *sums, uint32_t word)
+{
+    sums->even = tinyc_sxtab16(sums->even, word);
+    sums->odd = tinyc_sxtab16_ror8(sums->odd, word);
+}
+
+/* What zero points add to a sum, for two lanes of weights. */
 TINYC_INLINE void tinyc_move_bias(uint32_t *bias, uint32_t lanes, uint32_t in_zero_points)
 {
-    *bias = (uint32_t)tinyc_smlad(lanes, in_zero_points, (int32_t)*bias);
+    *bias += 2u * (uint32_t)tinyc_smuad(lanes, in_zero_points);
+}
+
+/* The same for weights of one row of four channels, whose constants are `apart`. */
+TINYC_INLINE void tinyc_move_biases(uint32_t *bias, int32_t apart, const tinyc_outside *sums, uint32_t in_zero_points)
+{
+    tinyc_move_bias(bias, sums->even & 0xffffu, in_zero_points);
+    tinyc_move_bias(bias + apart, sums->odd & 0xffffu, in_zero_points);
+    tinyc_move_bias(bias + 2 * apart, sums->even & 0xffff0000u, in_zero_points);
+    tinyc_move_bias(bias + 3 * apart, sums->odd & 0xffff0000u, in_zero_points);
 }
 
 /* The four constants of channel `index` of a group from their compact form. */
@@ -78,16 +98,19 @@ TINYC_INLINE uint32_t tinyc_fill_rows(const int8_t **rows, int32_t count)
 /* The rows outside of a group: their zero points go to the biases. */
 TINYC_SHARED void tinyc_move_3x3(uint32_t *to, const int32_t *from, uint32_t outside, uint32_t in_zero_points)
 {
-    for (int32_t i = 0; i < 8; ++i) {
-        const uint32_t mask = (i & 3) == 3 ? tinyc_single_mask(outside >> 2) : tinyc_pair_mask(outside), word = (uint32_t)from[i] & ~mask;
-        tinyc_move_bias(to + 4 * (i & 4) + 5, tinyc_even_weights(word), in_zero_points);
-        tinyc_move_bias(to + 4 * (i & 4) + 13, tinyc_odd_weights(word), in_zero_points);
+    const uint32_t pair = ~tinyc_pair_mask(outside), single = ~tinyc_single_mask(outside >> 2);
+    tinyc_outside last = {0, 0};
+    tinyc_add_outside(&last, (uint32_t)from[8] & single);
+    tinyc_move_biases(to + 5, 8, &last, in_zero_points);
+    for (int32_t i = 0; i < 2; ++i, to += 16, from += 4) {
+        tinyc_outside sums = {0, 0};
+        tinyc_add_outside(&sums, (uint32_t)from[0] & pair);
+        tinyc_add_outside(&sums, (uint32_t)from[1] & pair);
+        tinyc_add_outside(&sums, (uint32_t)from[2] & pair);
+        tinyc_add_outside(&sums, (uint32_t)from[3] & single);
+        tinyc_move_bias(to + 5, sums.even, in_zero_points);
+        tinyc_move_bias(to + 13, sums.odd, in_zero_points);
     }
-    const uint32_t word = (uint32_t)from[8] & ~tinyc_single_mask(outside >> 2);
-    tinyc_move_bias(to + 5, tinyc_even_weights(word) & 0xffffu, in_zero_points);
-    tinyc_move_bias(to + 13, tinyc_odd_weights(word) & 0xffffu, in_zero_points);
-    tinyc_move_bias(to + 21, tinyc_even_weights(word) & 0xffff0000u, in_zero_points);
-    tinyc_move_bias(to + 29, tinyc_odd_weights(word) & 0xffff0000u, in_zero_points);
 }
 
 /* One group as depthwise_3x3_s8.h wants it, channels in its order; returns what follows it. */
@@ -184,19 +207,27 @@ TINYC_SHARED void tinyc_move_planes(uint32_t *to, const int32_t *from, uint32_t 
 {
     const uint32_t zero_points = tinyc_pkhbt_lsl16((uint32_t)p->in_zero_point, (uint32_t)p->in_zero_point);
     const int32_t plane = p->words + 4;
-    for (int32_t i = p->window_rows; i > 1; i -= 2, outside >>= 2) {
-        for (int32_t k = 0; k < 2 * p->window_columns; ++k) {
-            const uint32_t word = (uint32_t)*from++ & ~tinyc_pair_mask(outside);
-            tinyc_move_bias(to + 2 * (k & 1) * plane, tinyc_even_weights(word), zero_points);
-            tinyc_move_bias(to + (2 * (k & 1) + 1) * plane, tinyc_odd_weights(word), zero_points);
+    int32_t rows = p->window_rows;
+    for (; rows > 1; rows -= 2, outside >>= 2) {
+        const uint32_t mask = ~tinyc_pair_mask(outside);
+        const int32_t *const end = from + 2 * p->window_columns;
+        tinyc_outside low = {0, 0}, high = {0, 0};
+        for (; mask != 0 && from != end; from += 2) {
+            tinyc_add_outside(&low, (uint32_t)from[0] & mask);
+            tinyc_add_outside(&high, (uint32_t)from[1] & mask);
         }
+        from = end;
+        tinyc_move_bias(to, low.even, zero_points);
+        tinyc_move_bias(to + plane, low.odd, zero_points);
+        tinyc_move_bias(to + 2 * plane, high.even, zero_points);
+        tinyc_move_bias(to + 3 * plane, high.odd, zero_points);
     }
-    for (int32_t k = 0; (p->window_rows & 1) != 0 && k < p->window_columns; ++k) {
-        const uint32_t word = (uint32_t)*from++ & ~tinyc_single_mask(outside);
-        tinyc_move_bias(to, tinyc_even_weights(word) & 0xffffu, zero_points);
-        tinyc_move_bias(to + plane, tinyc_odd_weights(word) & 0xffffu, zero_points);
-        tinyc_move_bias(to + 2 * plane, tinyc_even_weights(word) & 0xffff0000u, zero_points);
-        tinyc_move_bias(to + 3 * plane, tinyc_odd_weights(word) & 0xffff0000u, zero_points);
+    if (rows != 0 && outside != 0) {
+        tinyc_outside last = {0, 0};
+        for (int32_t k = 0; k < p->window_columns; ++k) {
+            tinyc_add_outside(&last, (uint32_t)from[k]);
+        }
+        tinyc_move_biases(to, plane, &last, zero_points);
     }
 }
 
@@ -311,7 +342,7 @@ typedef struct {
     int32_t in_stride;  /* bytes from one input pixel to the next */
     int32_t out_stride; /* bytes from one output pixel to the next */
     int32_t in_zero_point;
-    int32_t ties;  /* whether negative ties need their correction */
+    int32_t ties;  /* 1 where negative ties need their correction */
     int32_t least; /* the activation's range */
     int32_t most;
 } tinyc_depthwise_compact_s8_dsp;
@@ -349,17 +380,18 @@ TINYC_INLINE tinyc_sums tinyc_centered_sums(const void *const *in, const int32_t
     return sums;
 }
 
-TINYC_INLINE int8_t tinyc_compact_value(int32_t sum, const int32_t *constants, int32_t index, const tinyc_depthwise_compact_s8_dsp *p)
+/* `ties`: all bits set where negative ties need their correction. */
+TINYC_INLINE int8_t tinyc_compact_value(int32_t sum, const int32_t *constants, int32_t zero, int32_t ties)
 {
-    const tinyc_fast_requantization ready = tinyc_ready(constants, p->stream[0], index);
-    const tinyc_channel by = {ready.multiplier, ready.offset, ready.shift};
-    return (int8_t)tinyc_clamp(tinyc_finish(ready.bias2 + 2 * sum, &by, p->ties != 0), p->least, p->most);
+    const tinyc_fast_requantization ready = tinyc_ready(constants, zero, 0);
+    const int32_t doubled = ready.bias2 + 2 * sum;
+    return (int8_t)tinyc_ssat8(tinyc_smmlar(doubled, ready.multiplier, ready.offset + ((doubled >> 31) & ties)) >> ready.shift);
 }
 
 /* One output pixel; the window starts at input column `left`, the rows at column `origin`. */
 TINYC_INLINE void tinyc_compact_pixel(int8_t *out, const void *const *in, int32_t left, int32_t origin, const tinyc_depthwise_compact_s8_dsp *p)
 {
-    const int32_t taps = p->window_rows * p->window_columns, *from = p->stream + 1;
+    const int32_t taps = p->window_rows * p->window_columns, zero = p->stream[0], ties = -p->ties, *from = p->stream + 1;
     int32_t first = 0, last = p->window_columns;
     while (first < last && left + first * p->column_dilation < 0) {
         ++first;
@@ -368,12 +400,16 @@ TINYC_INLINE void tinyc_compact_pixel(int8_t *out, const void *const *in, int32_
         --last;
     }
     const int32_t offset = (left + first * p->column_dilation - origin) * p->in_stride;
-    for (int32_t c = 0; c < p->channels; c = tinyc_next_group(c, p->channels), from += taps + 8) {
+    for (int32_t c = 0; c < p->channels; c = tinyc_next_group(c, p->channels), from += 8) {
         const tinyc_sums sums = tinyc_centered_sums(in, from, offset + c, first, last, p);
-        out[c] = tinyc_compact_value(sums.c0, from + taps, 0, p);
-        out[c + 1] = tinyc_compact_value(sums.c1, from + taps, 1, p);
-        out[c + 2] = tinyc_compact_value(sums.c2, from + taps, 2, p);
-        out[c + 3] = tinyc_compact_value(sums.c3, from + taps, 3, p);
+        from += taps;
+        out[c] = tinyc_compact_value(sums.c0, from, zero, ties);
+        out[c + 1] = tinyc_compact_value(sums.c1, from + 2, zero, ties);
+        out[c + 2] = tinyc_compact_value(sums.c2, from + 4, zero, ties);
+        out[c + 3] = tinyc_compact_value(sums.c3, from + 6, zero, ties);
+    }
+    if (p->least > -128 || p->most < 127) {
+        tinyc_clamp_bytes(out, p->channels, p->least, p->most);
     }
 }
 
