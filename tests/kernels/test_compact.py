@@ -9,10 +9,10 @@ import pytest
 from driver import Case, has_tools, run_cases
 from layers import Layer, Layers, with_factors
 
-from tinyc.ir import Operands
+from tinyc.ir import Operands, Quantization
 from tinyc.kernels.catalogue import ALL, CHOICES, compact, select
 from tinyc.kernels.contract import Isa, Kernel, PaddingRows, contiguous
-from tinyc.kernels.requantize import SHIFT_BITS, Ties, fast
+from tinyc.kernels.requantize import SHIFT_BITS, Ties, _Channels, _constant, fast
 from tinyc.kernels.requantize import compact as compact_constants
 from tinyc.ops import Activation, Conv2D, DepthwiseConv2D, FullyConnected, Padding
 from tinyc.ops.arithmetic import Integers
@@ -107,19 +107,61 @@ def test_left_shifts_and_biases_of_many_bits_are_refused() -> None:
     op = FullyConnected()
     assert compact_constants(op, Activation.NONE, _dense(-8, 1000).operands) is not None
     assert compact_constants(op, Activation.NONE, _dense(1, 1000).operands) is None
-    assert compact_constants(op, Activation.NONE, _dense(-22, 1 << 27).operands) is None
-    assert fast(op, Activation.NONE, _dense(-22, 1 << 27).operands) is not None
+    assert compact_constants(op, Activation.NONE, _dense(-19, 1 << 27).operands) is None
+    assert fast(op, Activation.NONE, _dense(-19, 1 << 27).operands) is not None
 
 
-def test_a_channel_that_stays_at_the_zero_point_fits_whatever_its_bias_is() -> None:
-    op = FullyConnected(activation=Activation.RELU)
-    layer = _dense(-22, -(1 << 27))
+@pytest.mark.parametrize("zero_point", [-128, -3, 0, 127])
+@pytest.mark.parametrize("bias", [-(1 << 27), 1 << 27])
+def test_a_channel_that_stays_at_the_zero_point_fits_whatever_its_bias_is(zero_point: int, bias: int) -> None:
+    """Or at the end that the activation leaves it, where its weights are all zero."""
+    activation = Activation.NONE if bias > 0 else Activation.RELU
+    op = FullyConnected(activation=activation)
+    layer = _dense(-22, bias)
+    x, weights, biases = layer.operands.inputs
     output = layer.operands.output
-    assert output.quantization is not None
-    lowest = replace(output, quantization=replace(output.quantization, zero_points=(-128,)))
-    found = compact_constants(op, Activation.RELU, replace(layer.operands, outputs=(lowest,)))
-    assert found is not None and found.ties is Ties.DROPPED
-    assert (found.rows[:, 1] == 0).all()
+    assert output.quantization is not None and weights is not None
+    dead = replace(weights, data=np.zeros(weights.shape, np.int8))
+    moved = replace(output, quantization=replace(output.quantization, zero_points=(zero_point,)))
+    operands = Operands(inputs=(x, dead, biases), outputs=(moved,))
+    found = compact_constants(op, activation, operands)
+    assert found is not None and (found.ties is Ties.DROPPED) is (bias < 0 or zero_point == -128)
+    image = np.array([[-128] * 40], np.int8)
+    value = op.evaluate(operands, (image, dead.values, biases.values if biases is not None else None))[0]
+    assert (_five_instructions(np.zeros(6, np.int64), found.rows, found.ties, operands) == value).all()
+
+
+@pytest.mark.parametrize("ties", list(Ties))
+@pytest.mark.parametrize("value", [-128, -127, -4, -2, -1, 1, 55, 127])
+def test_a_constant_channel_stays_where_it_is_for_every_sum(value: int, ties: Ties) -> None:
+    layer = _dense(-8, 0)
+    for zero_point, half in ((-3, 0), (0, 7), (0, 2**10), (-3, 2**14)):
+        found = _Channels(
+            lowest=np.array([-half - 11]),
+            highest=np.array([half - 11]),
+            unwrapped=np.array([2 * 977]),
+            doubled=np.array([2 * 977]),
+            mantissa=np.array([1 << 30]),
+            right=np.array([27]),
+            exact=np.array([False]),
+            constant=np.array([True]),
+            value=np.array([value]),
+            ties=ties,
+        )
+        row = _constant(found, 0, zero_point)
+        assert row is not None
+        output = replace(layer.operands.output, quantization=Quantization(scales=(1.0,), zero_points=(zero_point,)))
+        sums = np.unique(np.linspace(-half, half, 4097).astype(np.int64)) - 11 - 977
+        came = _five_instructions(sums, np.array([row]), ties, replace(layer.operands, outputs=(output,)))
+        assert (came == value).all()
+
+
+def _five_instructions(sums: Integers, rows: Integers, ties: Ties, operands: Operands) -> Integers:
+    unpacked = _unpacked(rows, operands)
+    doubled = unpacked[:, 0] + 2 * sums
+    tie = np.where(doubled < 0, -1, 0) if ties is Ties.CORRECTED else 0
+    came: Integers = (((doubled * unpacked[:, 1] + 2**31) >> 32) + unpacked[:, 2] + tie) >> unpacked[:, 3]
+    return np.clip(came, -128, 127)
 
 
 def test_wider_depthwise_weights_are_refused() -> None:

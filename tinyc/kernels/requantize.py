@@ -25,6 +25,7 @@ from tinyc.ops.scaling import Multiplier, convolution_multipliers, dense_multipl
 MOST_SHIFT = 22
 SHIFT_BITS = 5
 """Of a compact word, below twice the bias."""
+COMPACT_BITS = 31 - SHIFT_BITS
 
 
 class Ties(Enum):
@@ -97,13 +98,33 @@ def fast(op: Op, activation: Activation, operands: Operands) -> FastRequantizati
 def compact(op: Op, activation: Activation, operands: Operands) -> FastRequantization | None:
     """The same with compact rows, or None where a channel's constants do not fit."""
     found = _channels(op, activation, operands)
-    at_zero_point = found.constant & (found.value == operands.output.zero_point)
-    exact = found.exact & _fits(found.doubled, found.doubled, 31 - SHIFT_BITS)
-    if not (exact | at_zero_point).all():
-        return None
-    words = np.where(exact, found.doubled << SHIFT_BITS | found.right, 1)
-    rows = np.stack([words, np.where(exact, found.mantissa, 0)], axis=1)
+    fits = found.exact & _fits(found.doubled, found.doubled, COMPACT_BITS)
+    rows = np.stack([found.doubled << SHIFT_BITS | found.right, found.mantissa], axis=1)
+    for channel in np.flatnonzero(~fits):
+        constant = _constant(found, int(channel), operands.output.zero_point)
+        if constant is None:
+            return None
+        rows[channel] = constant
     return FastRequantization(rows=rows, ties=found.ties)
+
+
+def _constant(found: _Channels, channel: int, zero_point: int) -> tuple[int, int] | None:
+    """A compact row for a channel that only ever gives one value; None where there is none.
+
+    With the multiplier 2^30 the output is (2 * sum + bias) / 2^(shift + 2) above the zero point: the bias puts the middle of the sums
+    where that is whole, and all of them stay within half a unit where the shift is large enough.
+    """
+    if not found.constant[channel]:
+        return None
+    above = int(found.value[channel]) - zero_point
+    if above == 0:
+        return 1, 0
+    lowest, highest = int(found.lowest[channel]), int(found.highest[channel])
+    for shift in range(1, MOST_SHIFT + 1):
+        bias = (above << (shift + 2)) - (lowest + highest - int(found.unwrapped[channel]))
+        if highest - lowest <= (2 << shift) - 4 and abs(bias) < 1 << COMPACT_BITS:
+            return bias << SHIFT_BITS | shift, 1 << 30
+    return None
 
 
 def requantization(
@@ -122,8 +143,14 @@ def layer_words(words: Array, operands: Operands, constants: Constants) -> Array
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Channels:
-    """Of every output channel: the constants, whether the five instructions are exact, whether all that comes out is `value`."""
+    """Of every output channel: the constants, whether the five instructions are exact, whether all that comes out is `value`.
 
+    `lowest` and `highest` are the ends of the accumulator, bias included; `unwrapped` is what `doubled` is before it is an int32.
+    """
+
+    lowest: Integers
+    highest: Integers
+    unwrapped: Integers
     doubled: Integers
     mantissa: Integers
     right: Integers
@@ -149,8 +176,12 @@ def _channels(op: Op, activation: Activation, operands: Operands) -> _Channels:
         for end in (lowest, highest)
     ]
     least_shift = 0 if ties is Ties.DROPPED else 1
+    unwrapped = 2 * (bias - x.zero_point * weights.sum(axis=1))
     return _Channels(
-        doubled=wrap_int32(2 * (bias - x.zero_point * weights.sum(axis=1))),
+        lowest=lowest,
+        highest=highest,
+        unwrapped=unwrapped,
+        doubled=wrap_int32(unwrapped),
         mantissa=mantissa,
         right=-shift,
         exact=_fits(lowest, highest, 30) & (-shift >= least_shift) & (-shift <= MOST_SHIFT),
