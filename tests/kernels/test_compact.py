@@ -22,11 +22,11 @@ CHANNELS = 22
 """One for each right shift of the five-instruction form."""
 
 
-def _layers(activation: Activation) -> list[Layer]:
+def _layers(activation: Activation, weights: str = "saturating") -> list[Layer]:
     """Every kind of layer with compact rows; channels have the factors 0.75 * 2^-1 to 0.75 * 2^-22, or no ties and 0.75 too."""
     layers = Layers(29)
     kinds = {
-        "weights": "saturating",
+        "weights": weights,
         "values": "extreme",
         "activation": activation,
     }
@@ -66,6 +66,27 @@ def test_every_shift_in_one_layer(activation: Activation, target: str) -> None:
     }
     for (layer, case), result in zip(cases, run_cases([case for _, case in cases], target=target), strict=True):
         np.testing.assert_array_equal(result.output, layer.expected(), err_msg=f"{case.kernel.name} {layer.op}")
+
+
+@pytest.mark.parametrize("target", ["host", "an386"])
+def test_channels_that_never_move(target: str) -> None:
+    """Half of the filters are zero, their biases far too large for a compact word, and what they make is not the zero point."""
+    if not has_tools(target):
+        pytest.skip(f"no tools for {target}")
+    cases = []
+    for layer in _layers(Activation.NONE, weights="dead"):
+        dead = with_factors(layer, (-27, -8) * (CHANNELS // 2))
+        x, weights, bias = dead.operands.inputs
+        assert bias is not None
+        values = bias.values.copy()
+        values[::2] = (np.arange(CHANNELS // 2) % 7 + 3) * np.resize([1, -1], CHANNELS // 2) << 27
+        operands = replace(dead.operands, inputs=(x, weights, replace(bias, data=values)))
+        moved = replace(dead, operands=operands, values=(*dead.values[:2], values))
+        cases += [(moved, row) for row in _rows(moved)]
+    assert len({row.name for _, row in cases}) == len({row.name for row in COMPACT if "relu" not in row.name}) - 3
+    run = [Case(kernel=row, op=made.op, operands=made.operands, values=made.values) for made, row in cases]
+    for (made, row), result in zip(cases, run_cases(run, target=target), strict=True):
+        np.testing.assert_array_equal(result.output, made.expected(), err_msg=f"{row.name} {made.op}")
 
 
 def _relu(row: Kernel, activation: Activation) -> bool:

@@ -15,6 +15,7 @@ from tinyc.ir import Op, Operands, Quantization
 from tinyc.ir.types import Array, DType
 from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, PaddingRows, Strides
 from tinyc.kernels.requantize import (
+    COMPACT_BITS,
     SHIFT_BITS,
     Constants,
     FastRequantization,
@@ -281,8 +282,9 @@ def _unpacking(op: Op, operands: Operands, part: int) -> int:
 
 def _centered(operands: Operands, requantization: Integers) -> Integers | None:
     """Compact rows for centered inputs: without the zero point in the bias; None where that does not fit."""
-    doubled = 2 * bias_values(operands, len(requantization))
-    if np.abs(doubled).max(initial=0) >= 1 << (31 - SHIFT_BITS):
+    folded = operands.input(0).zero_point * operands.input(1).values.astype(np.int64).sum(axis=(0, 1, 2))
+    doubled = (requantization[:, 0] >> SHIFT_BITS) + 2 * folded
+    if np.abs(doubled).max(initial=0) >= 1 << COMPACT_BITS:
         return None
     shift = requantization[:, 0] & ((1 << SHIFT_BITS) - 1)
     rows: Integers = np.stack([doubled << SHIFT_BITS | shift, requantization[:, 1]], axis=1)
