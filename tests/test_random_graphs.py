@@ -29,9 +29,10 @@ from tinyc.oracle import evaluate
 from tinyc.passes import rewrite
 from tinyc.plan import Bank, Plan, make_plan
 from tinyc.plan.bounds import pinned_lifetimes, pinned_roots
-from tinyc.plan.candidates import Region, make_region
+from tinyc.plan.candidates import Region, region_variants
 from tinyc.plan.place import lower_bound
-from tinyc.plan.plan import _placed, _placed_in_banks, make_steps
+from tinyc.plan.plan import _placed, _placed_in_banks
+from tinyc.plan.steps import make_steps
 from tinyc.plan.tiles import tile_region
 from tinyc.report.compare import expected_rows
 
@@ -80,11 +81,12 @@ def random_plan(graph: Graph, isas: tuple[Isa, ...], chance: random.Random) -> P
     start = 0
     while start < len(steps):
         end = chance.randint(start + 1, len(steps))
-        region = make_region(graph, steps, alive, pinned, start, end) if end - start > 1 else None
-        if region is None:
+        variants = region_variants(graph, steps, alive, pinned, start, end) if end - start > 1 else []
+        if not variants:
             partition.append(start)
             start += 1
             continue
+        region = chance.choice(variants)
         if chance.random() < 0.5:
             tiled = tile_region(graph, steps, region, bands=chance.randint(1, 3), strips=chance.randint(1, 3))
             region = region if tiled is None else tiled

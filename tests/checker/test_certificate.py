@@ -113,7 +113,7 @@ def test_the_checker_knows_nothing_of_what_it_checks() -> None:
 
 def buffers(*lives: tuple[int, int, int]) -> tuple[Buffer, ...]:
     """Buffers `b0` ... of (bytes, first, last)."""
-    return tuple(Buffer(f"b{number}", "arena", 0, *life) for number, life in enumerate(lives))
+    return tuple(Buffer(f"b{n}", "arena", 0, size, ((first, last),)) for n, (size, first, last) in enumerate(lives))
 
 
 def test_the_lower_bound_is_the_fullest_tick() -> None:

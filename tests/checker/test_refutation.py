@@ -38,6 +38,11 @@ def buffer(document: Document, name: str) -> Document:
     return next(each for each in document["buffers"] if each["name"] == name)
 
 
+def several_lives(document: Document) -> Document:
+    """A buffer that is of use now and then."""
+    return next(each for each in document["buffers"] if len(each["lives"]) > 2)
+
+
 def last_buffer(document: Document) -> Document:
     """The one that ends last in the arena."""
     return max(document["buffers"], key=lambda each: each["offset"] + each["bytes"])
@@ -159,8 +164,13 @@ REFUTED: dict[str, tuple[str, Edit, str]] = {
     "a buffer that is too small": ("chain/layers", lambda d: add(last_buffer(d), "bytes", -4), r"the calls use bytes"),
     "a life that is too short": (
         "chain/layers",
-        lambda d: put(buffer(d, "t1"), "last", buffer(d, "t1")["first"]),
-        r"lets it live",
+        lambda d: put(buffer(d, "t1"), "lives", [buffer(d, "t1")["lives"][0][:1] * 2]),
+        r"does not let it live",
+    ),
+    "a life that is left out": (
+        "residual/stream",
+        lambda d: several_lives(d)["lives"].pop(1),
+        r"does not let it live",
     ),
     "a buffer beyond the placement": (
         "chain/layers",
@@ -201,7 +211,7 @@ REFUTED: dict[str, tuple[str, Edit, str]] = {
     "a bound that is too good": ("chain/layers", lambda d: add(d, "claims", "lower_bound_bytes", 4), r"lower bound"),
     "a bound that nothing gives": (
         "chain/layers",
-        lambda d: [put(last_buffer(d), "first", 1000), put(last_buffer(d), "last", 1000)],
+        lambda d: put(last_buffer(d), "lives", [[1000, 1000]]),
         r"the calls use|need [\d,]+ B only",
     ),
     "optimal, though it is not": (
@@ -240,7 +250,7 @@ def test_refuted(case: str) -> None:
 
 NO_CERTIFICATES: dict[str, tuple[Edit, str]] = {
     "another format": (lambda d: put(d, "format", "x"), r"its format is not named so"),
-    "another version": (lambda d: put(d, "version", 1), r"a certificate of version 1; this tinyc reads version 2"),
+    "another version": (lambda d: put(d, "version", 1), r"a certificate of version 1; this tinyc reads version 3"),
     "a part that is missing": (lambda d: d.pop("layers"), r"layers is missing"),
     "a wrong type": (
         lambda d: put(d, "layers", 1, "output", "rows", "7"),

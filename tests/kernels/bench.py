@@ -48,6 +48,8 @@ def shapes() -> Iterator[tuple[str, Layer]]:
         kind = "3x3 s2" if stride == (2, 2) else "3x3"
         name = f"{kind} {x[1]}x{x[2]}x{x[3]}->{channels} relu"
         yield name, layers.convolution(x, (3, 3), channels, stride=stride, padding=padding, activation=RELU)
+    padding = Padding(2, 3, 2, 3)
+    yield "6x6 24x20x16->12 relu", layers.convolution((1, 24, 20, 16), (6, 6), 12, padding=padding, activation=RELU)
     kws = layers.convolution((1, 49, 10, 1), (10, 4), 64, stride=(2, 2), padding=Padding(4, 5, 1, 1), activation=RELU)
     yield "10x4 s2 49x10x1->64 relu", kws
     for size, hw, depth, stride, activation in (
@@ -92,14 +94,14 @@ def main() -> None:
         if arguments.kernel in kernel.name and type(layer.op) is kernel.op and kernel.accepts(layer.op, layer.operands)
     ]
     results = run_cases([_case(layer, kernel) for _, layer, kernel in chosen], target="an386")
-    print(f"{'layer':32}{'kernel':26}{'instructions':>13}{'i/MAC':>8}{'predicted':>10}{'flash':>7}{'scratch':>9}")
+    print(f"{'layer':32}{'kernel':30}{'instructions':>13}{'i/MAC':>8}{'predicted':>10}{'flash':>7}{'scratch':>9}")
     for (name, layer, kernel), result in zip(chosen, results, strict=True):
         np.testing.assert_array_equal(result.output, layer.expected())
         macs = layer.op.macs(layer.operands)
         predicted = kernel.cost(layer.op, layer.operands) / result.instructions
         flash = _flash(layer, kernel) / (layer.operands.input(1).bytes + 8 * layer.operands.output.hwc[2])
         scratch = kernel.scratch(layer.op, layer.operands)
-        line = f"{name:32}{kernel.name:26}{result.instructions:13,}{result.instructions / macs:8.3f}"
+        line = f"{name:32}{kernel.name:30}{result.instructions:13,}{result.instructions / macs:8.3f}"
         print(f"{line}{predicted:10.2f}{flash:7.2f}{scratch:9}")
 
 

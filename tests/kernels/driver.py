@@ -227,7 +227,7 @@ def _parameters(name: str, kernel: Kernel, bound: Bound) -> Iterator[str]:
     fields = []
     for field, value in bound.fields.items():
         if isinstance(value, CArray):
-            array = f"{name}_{field.rpartition('.')[2]}"
+            array = f"{name}_{field.replace('.', '_')}"
             yield f"static const {value.c_type} {array}[] = {{{_rows(value.data)}}};"
             fields.append(f".{field} = {array}")
         else:

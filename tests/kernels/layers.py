@@ -152,7 +152,8 @@ class Layers:
         scales = tuple(float(np.float32(r * Y_SCALE / X_SCALE)) for r in (real if axis == 0 else real[:1]))
         if weights == "powers":
             scales = tuple(2.0 ** round(np.log2(scale)) for scale in scales)
-        out_zero = -128 if activation is not Activation.NONE else int(self.random.integers(-128, 128))
+        signed = activation is Activation.NONE or (activation is Activation.RELU_N1_TO_1 and self.random.random() < 0.5)
+        out_zero = int(self.random.integers(-128, 128)) if signed else -128
         inputs: tuple[Tensor | None, ...] = (
             _tensor("x", x, DType.INT8, X_SCALE, zero_point),
             Tensor(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from layers import X_SCALE, Layers
 
 from tinyc.ir import DType, Op, Operands, Quantization, Tensor
 from tinyc.ir.types import Array, Shape
@@ -13,8 +14,10 @@ from tinyc.ops import (
     Activation,
     Add,
     AveragePool2D,
+    Conv2D,
     DepthwiseConv2D,
     Dequantize,
+    InvertedBottleneck,
     Logistic,
     Lut,
     MaxPool2D,
@@ -277,11 +280,52 @@ def resize(rng: Random) -> Sample:
     return unary(op, x, output_like(op, (x,), rng, scale=x.scale, zero=x.zero_point), rng)
 
 
+def bottleneck(rng: Random) -> Sample:
+    """Three convolutions in a row, of which the middle one's window may meet every border."""
+    layers = Layers(int(rng.integers(1 << 30)))
+    depth, channels, outputs = (int(rng.choice(some)) for some in ([1, 3, 4, 8, 11], [7, 8, 12, 20, 24], [3, 4, 8, 12]))
+    rows, columns = int(rng.integers(1, 9)), int(rng.integers(2, 20))
+    size = ((3, 3), (3, 3), (5, 5), (7, 7), (2, 3), (4, 2), (3, 1))[int(rng.integers(7))]
+    before = [int(rng.integers(0, each)) for each in size]
+    after = [int(rng.integers(max(each - have, 0), each + 1)) for each, have in zip(size, (rows, columns), strict=True)]
+    padding = Padding(before[0], after[0], before[1], after[1])
+    how = {"values": str(rng.choice(["random", "extreme"])), "weights": str(rng.choice(["random", "powers", "dead"]))}
+    relu = Activation.RELU6 if rng.random() < 0.7 else Activation.NONE
+    expand = layers.convolution((1, rows, columns, depth), (1, 1), channels, activation=relu, **how)
+    shape = expand.operands.output.shape
+    stride = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
+    depthwise = layers.depthwise(shape, size, stride=stride, padding=padding, activation=relu, **how)
+    project = layers.convolution(depthwise.operands.output.shape, (1, 1), outputs, activation=activation(rng), **how)
+    expanded, filtered = (
+        replace(layer.operands.output, name=name) for layer, name in ((expand, "e"), (depthwise, "f"))
+    )
+    constants = [tensor for layer in (expand, depthwise, project) for tensor in layer.operands.inputs[1:]]
+    for at, stage in ((2, expanded), (4, filtered)):  # as wide as they were drawn for, whatever the scale before
+        weights = constants[at]
+        assert weights is not None and weights.quantization is not None
+        scales = tuple(scale * X_SCALE / stage.scale for scale in weights.quantization.scales)
+        constants[at] = replace(weights, quantization=replace(weights.quantization, scales=scales))
+    assert isinstance(expand.op, Conv2D) and isinstance(depthwise.op, DepthwiseConv2D)
+    assert isinstance(project.op, Conv2D)
+    op = InvertedBottleneck(
+        expand=expand.op,
+        depthwise=depthwise.op,
+        project=project.op,
+        expanded=expanded,
+        filtered=filtered,
+        block=int(rng.choice([4, 8, 16, 5])),
+    )
+    operands = Operands(inputs=(expand.operands.inputs[0], *constants), outputs=project.operands.outputs)
+    given = tuple(None if constant is None else constant.values for constant in constants)
+    return Sample(op=op, operands=operands, values=(expand.values[0], *given))
+
+
 MAKERS: dict[type[Op], Callable[[Random], Sample]] = {
     Add: binary(Add),
     AveragePool2D: pool(AveragePool2D),
     DepthwiseConv2D: depthwise,
     Dequantize: dequantize,
+    InvertedBottleneck: bottleneck,
     Logistic: logistic,
     Lut: lut,
     MaxPool2D: pool(MaxPool2D),

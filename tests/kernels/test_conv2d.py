@@ -12,19 +12,20 @@ from driver import Case, has_tools, run_cases
 from layers import Layer, Layers, with_compact
 
 from tinyc.kernels import conv2d
+from tinyc.kernels.catalogue import select
 from tinyc.kernels.contract import Extent, Isa, Kernel, Strides
 from tinyc.ops.attributes import Activation, Padding
 from tinyc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyc.ops.window import output_size
 
 ROWS = with_compact(conv2d.KERNELS)
-ACTIVATIONS = (Activation.NONE, Activation.RELU, Activation.RELU6)
+ACTIVATIONS = (Activation.NONE, Activation.RELU_N1_TO_1, Activation.RELU, Activation.RELU6)
 
 
 def _activation(layers: Layers, kernel: Kernel) -> Activation:
     if kernel.name.endswith("_relu"):
-        return ACTIVATIONS[int(layers.random.integers(1, 3))]
-    return Activation.NONE if kernel.isa is Isa.DSP else ACTIVATIONS[int(layers.random.integers(0, 3))]
+        return ACTIVATIONS[int(layers.random.integers(1, 4))]
+    return ACTIVATIONS[int(layers.random.integers(0, 2 if kernel.isa is Isa.DSP else 4))]
 
 
 def _pointwise(layers: Layers, kernel: Kernel, index: int) -> Layer:
@@ -41,6 +42,11 @@ def _pointwise(layers: Layers, kernel: Kernel, index: int) -> Layer:
     )
 
 
+def _is_in_parts(kernel: Kernel) -> bool:
+    """Whether only deep layers are worth the kernel's while."""
+    return kernel.header == "dsp/conv2d_parts_s8.h"
+
+
 def _general(layers: Layers, kernel: Kernel, index: int) -> Layer:
     draw = layers.random.integers
     while True:
@@ -48,7 +54,7 @@ def _general(layers: Layers, kernel: Kernel, index: int) -> Layer:
         stride, dilation = (int(draw(1, 4)), int(draw(1, 4))), (int(draw(1, 3)), int(draw(1, 3)))
         extent = [d * (k - 1) + 1 for d, k in zip(dilation, size, strict=True)]
         padding = Padding(*(int(draw(0, e + 1)) for e in (extent[0], extent[0], extent[1], extent[1])))
-        x = (1, int(draw(1, 10)), int(draw(1, 10)), int(draw(1, 10)))
+        x = (1, int(draw(1, 10)), int(draw(1, 10)), 4 * int(draw(1, 7)) if _is_in_parts(kernel) else int(draw(1, 10)))
         try:
             output_size(x[1], size[0], stride=stride[0], dilation=dilation[0], before=padding.top, after=padding.bottom)
             output_size(x[2], size[1], stride=stride[1], dilation=dilation[1], before=padding.left, after=padding.right)
@@ -58,7 +64,7 @@ def _general(layers: Layers, kernel: Kernel, index: int) -> Layer:
         layer = layers.convolution(
             (*x[:3], 1) if depthwise else x,
             size,
-            int(draw(1, 10)),
+            4 * int(draw(1, 7)) if _is_in_parts(kernel) else int(draw(1, 10)),
             stride=stride,
             dilation=dilation,
             padding=padding,
@@ -126,3 +132,27 @@ def test_an386(kernel: Kernel) -> None:
 @pytest.mark.parametrize("kernel", [k for k in ROWS if k.isa is Isa.DSP], ids=_name)
 def test_an386_clang(kernel: Kernel) -> None:
     _check(kernel, 8, "an386-clang")
+
+
+def test_less_scratch_costs_more_instructions() -> None:
+    """Every kernel is chosen down to its very scratch; 3x3 over 64 channels to 64."""
+    layer = Layers(1).convolution(
+        (1, 8, 8, 64), (3, 3), 64, padding=Padding(1, 1, 1, 1), activation=Activation.RELU, bias=False
+    )
+    limits = (None, 2304, 2303, 1280, 1279, 768, 767, 0)
+    names = [select(layer.op, layer.operands, (Isa.SCALAR, Isa.DSP), scratch=limit).name for limit in limits]
+    kinds = ("conv2d", "conv2d_by_rows", "conv2d_by_taps", "conv2d_direct")
+    assert names == [f"{kind}_s8__dsp_relu" for kind in kinds for _ in range(2)]
+
+
+@pytest.mark.parametrize("kernel", [k for k in conv2d.KERNELS if _is_in_parts(k)], ids=_name)
+def test_parts_are_between_whole_windows_and_none(kernel: Kernel) -> None:
+    for case, _ in _cases(kernel, 32, seed=7):
+        whole, direct = (
+            next(k for k in conv2d.KERNELS if k.name == f"{name}_s8__{kernel.name.rpartition('__')[2]}")
+            for name in ("conv2d", "conv2d_direct")
+        )
+        costs = [k.cost(case.op, case.operands) for k in (whole, kernel, direct)]
+        assert costs == sorted(costs)
+        assert kernel.scratch(case.op, case.operands) < whole.scratch(case.op, case.operands)
+        assert not _is_in_parts(select(case.op, case.operands, (Isa.SCALAR, Isa.DSP)))

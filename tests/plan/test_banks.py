@@ -16,14 +16,14 @@ from tinyc.kernels.contract import Isa
 from tinyc.ops import Padding, Transpose
 from tinyc.plan import Bank, make_plan, place_in_banks
 from tinyc.plan.overlap import Distance
-from tinyc.plan.place import Buffer, Overlap, Placement, Problem, lower_bound, place
+from tinyc.plan.place import Buffer, Overlap, Placement, Problem, lower_bound, place, rivals_of
 
 SRAM, CCM = Bank(name="sram", bytes=128), Bank(name="ccm", bytes=64, dma=False)
 FAST, SLOW = Bank(name="dtcm", bytes=64, dma=False), Bank(name="axi", bytes=256, tier=1)
 
 
 def buffer(name: str, size: int, first: int = 0, last: int = 9, *, traffic: int = 0, port: bool = False) -> Buffer:
-    return Buffer(name=name, bytes=size, first=first, last=last, traffic=traffic, port=port)
+    return Buffer(name=name, bytes=size, lives=((first, last),), traffic=traffic, port=port)
 
 
 def home(placement: Placement, name: str) -> str:
@@ -35,19 +35,21 @@ def require_sound(problem: Problem, banks: Sequence[Bank], placement: Placement)
     """No two buffers that live at once share bytes of a bank, unless their overlap allows it; every bank holds what is in it."""
     room = {bank.name: bank.bytes for bank in banks}
     pairs = {frozenset((o.source, o.target)): o for o in problem.overlaps}
+    rivals = rivals_of(problem.buffers)
     for b in problem.buffers:
         assert 0 <= placement.offsets[b.name] <= room[home(placement, b.name)] - b.bytes
         assert placement.offsets[b.name] % 4 == 0
     for a, b in itertools.combinations(problem.buffers, 2):
         at, other = placement.offsets[a.name], placement.offsets[b.name]
-        apart = at + a.bytes <= other or other + b.bytes <= at or a.first > b.last or b.first > a.last
+        apart = at + a.bytes <= other or other + b.bytes <= at or b.name not in rivals[a.name]
         if home(placement, a.name) != home(placement, b.name) or apart:
             continue
         pair = pairs[frozenset((a.name, b.name))]
         source, target = (a, b) if pair.source == a.name else (b, a)
         gap = placement.offsets[source.name] - placement.offsets[target.name]
         down, reach = pair.group in placement.descending, pair.distance.descending
-        assert gap >= pair.distance.ascending if not down else reach is not None
+        rise = pair.distance.ascending
+        assert reach is not None if down else rise is not None and gap >= rise
         assert not down or -gap >= source.bytes - target.bytes + (reach or 0)
     used = {home(placement, b.name) for b in problem.buffers}
     assert used == set(placement.banks) or not problem.buffers
@@ -68,7 +70,10 @@ def problems(draw: st.DrawFn) -> Problem:
         first = draw(st.integers(0, 8))
         last = draw(st.integers(first, 9))
         size, traffic = draw(st.integers(1, 60)), draw(st.integers(0, 500))
-        buffers.append(buffer(f"b{number}", size, first, last, traffic=traffic, port=draw(st.integers(0, 3)) == 0))
+        idle = draw(st.integers(first, last))
+        lives = ((first, idle - 1), (idle + 1, last)) if first < idle < last else ((first, last),)
+        port = draw(st.integers(0, 3)) == 0
+        buffers.append(Buffer(name=f"b{number}", bytes=size, lives=lives, traffic=traffic, port=port))
     overlaps = []
     for number, (a, b) in enumerate(itertools.pairwise(buffers)):
         if a.last == b.first and draw(st.booleans()):

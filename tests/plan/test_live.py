@@ -12,15 +12,15 @@ from tinyc.plan.plan import covered
 
 
 def test_overlapping_buffers_count_once() -> None:
-    buffers = [Buffer(name=name, bytes=10, first=0, last=0) for name in "abc"]
+    buffers = [Buffer(name=name, bytes=10, lives=((0, 0),)) for name in "abc"]
     assert covered(buffers, {"a": 0, "b": 4, "c": 100}) == 14 + 10
     assert covered(buffers, {"a": 0, "b": 0, "c": 0}) == 10
     assert covered([], {}) == 0
 
 
 def test_a_buffer_within_another_adds_nothing() -> None:
-    outer = Buffer(name="outer", bytes=100, first=0, last=0)
-    inner = Buffer(name="inner", bytes=10, first=0, last=0)
+    outer = Buffer(name="outer", bytes=100, lives=((0, 0),))
+    inner = Buffer(name="inner", bytes=10, lives=((0, 0),))
     assert covered([outer, inner], {"outer": 0, "inner": 40}) == 100
 
 

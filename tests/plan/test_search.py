@@ -20,9 +20,9 @@ from tinyc.plan.bounds import Floors, best_region, group_bound, pinned_lifetimes
 from tinyc.plan.candidates import Region, region_variants
 from tinyc.plan.exact import dependencies, downsets, least
 from tinyc.plan.place import lower_bound, place
-from tinyc.plan.plan import make_steps
 from tinyc.plan.problem import make_problem
 from tinyc.plan.search import STRIPS, Partition, least_in_tiles, least_memory, least_work
+from tinyc.plan.steps import make_steps
 from tinyc.plan.tiles import tile_region
 from tinyc.plan.views import Views
 

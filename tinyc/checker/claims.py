@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 
 from tinyc.checker.document import Bank, Buffer, Certificate, Overlap
 from tinyc.checker.replay import Trace
@@ -22,10 +23,9 @@ def verify_claims(certificate: Certificate, trace: Trace) -> int:
                 f"the calls use bytes {use.low:,} to {use.high:,} of the {use.bank} as {name}, which is at {used.offset:,} to"
                 f" {used.offset + used.bytes:,} of the {used.bank}."
             )
-        if use.first < used.first or use.last > used.last:
-            raise PlanRefuted(
-                f"the calls use {name} from tick {use.first} to {use.last}, the plan lets it live from {used.first} to {used.last}."
-            )
+        tick = next((tick for tick in sorted(use.ticks) if not _lives_at(used, tick)), None)
+        if tick is not None:
+            raise PlanRefuted(f"the calls use {name} at tick {tick}, when the plan does not let it live.")
     for bank in certificate.banks.values():
         _require_bank(bank, trace.reach.get(bank.name, 0))
     if trace.extra_macs > certificate.claims.extra_macs + len(certificate.groups):
@@ -90,11 +90,32 @@ def lower_bound(buffers: Sequence[Buffer], overlaps: Sequence[Overlap], align: i
     for overlap in overlaps:
         by_target.setdefault(overlap.target, []).append(overlap)
     most = 0
-    for tick in {buffer.first for buffer in buffers}:
-        alive = {b.name: b.bytes for b in buffers if b.first <= tick <= b.last}
+    for alive in _alive_together(buffers):
         shared = sum(_shared(alive, target, pairs, align) for target, pairs in by_target.items() if target in alive)
         most = max(most, sum(_aligned(size, align) for size in alive.values()) - shared)
     return most
+
+
+def _alive_together(buffers: Sequence[Buffer]) -> Iterator[Mapping[str, int]]:
+    """The sizes of the buffers alive at every tick at which one begins to live."""
+    begins: dict[int, list[Buffer]] = {}
+    ends: dict[int, list[Buffer]] = {}
+    for buffer in buffers:
+        for first, last in buffer.lives:
+            begins.setdefault(first, []).append(buffer)
+            ends.setdefault(last + 1, []).append(buffer)
+    alive: dict[str, int] = {}
+    for tick in sorted(begins.keys() | ends.keys()):
+        for buffer in ends.get(tick, ()):
+            del alive[buffer.name]
+        alive |= {buffer.name: buffer.bytes for buffer in begins.get(tick, ())}
+        if tick in begins:
+            yield alive
+
+
+def _lives_at(buffer: Buffer, tick: int) -> bool:
+    at = bisect_right(buffer.lives, tick, key=lambda life: life[0]) - 1
+    return at >= 0 and tick <= buffer.lives[at][1]
 
 
 def _shared(alive: Mapping[str, int], target: str, pairs: Sequence[Overlap], align: int) -> int:

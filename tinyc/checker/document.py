@@ -11,7 +11,7 @@ from typing import Any
 from tinyc.errors import NotACertificate
 
 FORMAT = "tinyc certificate"
-VERSION = 2
+VERSION = 3
 MOST_BYTES = 1 << 26
 """A tensor, an arena or all tensors together beyond this are refused: no microcontroller holds them."""
 MOST_NUMBER = 1 << 31
@@ -130,14 +130,13 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """Bytes of a bank, claimed for ticks `first` to `last`."""
+    """Bytes of a bank, claimed for the ticks of `lives`: [first, last], ascending and apart."""
 
     name: str
     bank: str
     offset: int
     bytes: int
-    first: int
-    last: int
+    lives: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,9 +432,20 @@ def _buffer(node: _Node) -> Buffer:
         bank=node.get("bank").text(),
         offset=node.get("offset").integer(0),
         bytes=node.get("bytes").integer(0),
-        first=node.get("first").integer(0),
-        last=node.get("last").integer(0),
+        lives=_lives(node.get("lives")),
     )
+
+
+def _lives(node: _Node) -> tuple[tuple[int, int], ...]:
+    lives: list[tuple[int, int]] = []
+    for span in node.items():
+        ends = [each.integer(0) for each in span.items()]
+        if len(ends) != 2 or ends[0] > ends[1] or (lives and ends[0] <= lives[-1][1]):
+            raise span.fail("the first and the last tick of a life, after the one before")
+        lives.append((ends[0], ends[1]))
+    if not lives:
+        raise node.fail("at least one life")
+    return tuple(lives)
 
 
 def _overlap(node: _Node) -> Overlap:

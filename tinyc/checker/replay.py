@@ -21,13 +21,12 @@ BEFORE = -1
 
 @dataclass(slots=True)
 class Use:
-    """What the calls touched of one buffer: addresses [low, high) of a bank, ticks first to last."""
+    """What the calls touched of one buffer: addresses [low, high) of a bank, and when."""
 
     bank: str
     low: int
     high: int
-    first: int
-    last: int
+    ticks: set[int]
 
 
 @dataclass(slots=True)
@@ -274,12 +273,12 @@ class _Replay:
     def _use(self, buffer: str | None, span: Span) -> None:
         use = self.trace.uses.get(buffer or "")
         if use is None:
-            self.trace.uses[buffer or ""] = Use(span.bank, span.start, span.end, self.tick, self.tick)
+            self.trace.uses[buffer or ""] = Use(span.bank, span.start, span.end, {self.tick})
             return
         if span.bank != use.bank:
             raise PlanRefuted(f"the calls use {buffer or 'a buffer without a name'} in {use.bank} and in {span.bank}.")
         use.low, use.high = min(use.low, span.start), max(use.high, span.end)
-        use.last = self.tick
+        use.ticks.add(self.tick)
 
 
 def _columns(call: Call, need: Need) -> range:

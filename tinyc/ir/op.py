@@ -115,3 +115,7 @@ class Op(ABC):
     def macs(self, operands: Operands) -> int:
         """Multiply-accumulates of one evaluation."""
         return 0
+
+    def repeated_macs(self, operands: Operands) -> int:
+        """Multiply-accumulates that a kernel computes more than once, beyond `macs`."""
+        return 0

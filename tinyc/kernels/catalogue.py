@@ -6,7 +6,9 @@ import.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from tinyc.ir import Op, Operands
 from tinyc.kernels import (
@@ -18,6 +20,7 @@ from tinyc.kernels import (
     elementwise,
     elementwise_dsp,
     elementwise_mve,
+    inverted_bottleneck,
     lut,
     mean,
     movement,
@@ -38,6 +41,7 @@ CHOICES: tuple[Kernel, ...] = (
     *elementwise.KERNELS,
     *elementwise_dsp.KERNELS,
     *elementwise_mve.KERNELS,
+    *inverted_bottleneck.KERNELS,
     *lut.KERNELS,
     *mean.KERNELS,
     *movement.KERNELS,
@@ -62,21 +66,58 @@ def select(op: Op, operands: Operands, isas: Collection[Isa], *, scratch: int | 
     With `scratch`, among those that are not much slower: the fastest that needs at most so many bytes of it, or else the
     one that needs least.
     """
-    accepting = [k for k in CHOICES if k.op is type(op) and k.isa in isas and k.accepts(op, operands)]
+    accepting = _accepting(op, _Same(operands), frozenset(isas))
     if not accepting:
         raise ValueError(f"no kernel for {op.kind} on {', '.join(isa.value for isa in isas)}")
-    by_rows = [k for k in accepting if k.extent is not Extent.WHOLE]
-    if by_rows and operands.output.hwc[0] > 1:
-        accepting = by_rows
-    fastest = min(accepting, key=lambda kernel: kernel.cost(op, operands))
-    if scratch is None:
-        return fastest
-    limit = DEAREST * fastest.cost(op, operands)
-    affordable = [k for k in accepting if k.cost(op, operands) <= limit]
-    fitting = [k for k in affordable if k.scratch(op, operands) <= scratch]
+    near = accepting if scratch is None else _near(accepting)
+    fitting = [way for way in near if scratch is None or way.scratch <= scratch]
     if fitting:
-        return min(fitting, key=lambda kernel: kernel.cost(op, operands))
-    return min(affordable, key=lambda kernel: kernel.scratch(op, operands))
+        return min(fitting, key=lambda way: way.cost).kernel
+    return min(near, key=lambda way: way.scratch).kernel
+
+
+class Way(NamedTuple):
+    """A kernel that accepts, its predicted instructions, and the bytes of its scratch."""
+
+    kernel: Kernel
+    cost: int
+    scratch: int
+
+
+def affordable(op: Op, operands: Operands, isas: Collection[Isa]) -> list[Way]:
+    """The kernels that are not much slower than the fastest; none where none accepts."""
+    return _near(_accepting(op, _Same(operands), frozenset(isas)))
+
+
+def _near(ways: Sequence[Way]) -> list[Way]:
+    fastest = min((way.cost for way in ways), default=0)
+    return [way for way in ways if way.cost <= DEAREST * fastest]
+
+
+class _Same:
+    """Operands that are equal where they are the same tensors, whose values need not be compared."""
+
+    def __init__(self, operands: Operands) -> None:
+        self.operands = operands
+
+    def __hash__(self) -> int:
+        return hash(tuple(id(tensor) for tensor in (*self.operands.inputs, *self.operands.outputs)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Same) or len(self.operands.inputs) != len(other.operands.inputs):
+            return False
+        mine, others = ((*o.inputs, *o.outputs) for o in (self.operands, other.operands))
+        return all(a is b for a, b in zip(mine, others, strict=True))
+
+
+@lru_cache(maxsize=2048)
+def _accepting(op: Op, same: _Same, isas: frozenset[Isa]) -> tuple[Way, ...]:
+    """In the catalogue's order; planning asks again and again."""
+    operands = same.operands
+    found = [k for k in CHOICES if k.op is type(op) and k.isa in isas and k.accepts(op, operands)]
+    by_rows = [k for k in found if k.extent is not Extent.WHOLE]
+    kernels = by_rows if by_rows and operands.output.hwc[0] > 1 else found
+    return tuple(Way(k, k.cost(op, operands), k.scratch(op, operands)) for k in kernels)
 
 
 def compact(kernel: Kernel, op: Op, operands: Operands) -> Kernel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import Enum
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from tinyc.ops.conv2d import Conv2D
 from tinyc.ops.depthwise_conv2d import DepthwiseConv2D
 
 MOST_STEM_BYTES = 32
+PART, PAIR = 50, 60
+"""Instructions around each part of two windows, and around their sums."""
 
 
 def _is_int8(operands: Operands) -> bool:
@@ -204,6 +207,35 @@ def _scratch_direct(op: Op, operands: Operands) -> int:
     return 8 * rows * columns
 
 
+class _Part(Enum):
+    """What of two windows is widened at a time."""
+
+    ROW = "rows"
+    TAP = "taps"
+
+    def steps(self, operands: Operands) -> int:
+        _, _, columns, depth = operands.input(1).shape
+        return (columns if self is _Part.ROW else 1) * depth // 2
+
+    def count(self, operands: Operands) -> int:
+        _, rows, columns, _ = operands.input(1).shape
+        return rows if self is _Part.ROW else rows * columns
+
+
+def _takes_parts(op: Op, operands: Operands, part: _Part) -> bool:
+    """Whether there are pairs of pixels, and parts save scratch over whole windows and instructions over no widening."""
+    if not _is_in_words(op, operands) or operands.output.hwc[2] % 4 != 0 or operands.output.hwc[1] == 1:
+        return False
+    if _scratch_parts(op, operands, part) >= _scratch_dsp(op, operands):
+        return False
+    return _cost_parts(op, operands, Ties.DROPPED, part) < _cost_direct(op, operands, Ties.DROPPED)
+
+
+def _scratch_parts(op: Op, operands: Operands, part: _Part) -> int:
+    """A part of two windows and the sums of all channels; or, for a last odd pixel, what the direct kernel needs."""
+    return max(8 * (part.steps(operands) + operands.input(1).shape[0]), _scratch_direct(op, operands))
+
+
 def _pair_products(steps: int, channels: int, ties: Ties) -> int:
     """Two widened pixels times all channels."""
     return _blocks(channels) * (12 * steps + 3 * ((steps + 7) // 8) + (55 if ties is Ties.DROPPED else 63)) + 32
@@ -278,6 +310,15 @@ def _cost_direct(op: Op, operands: Operands, ties: Ties) -> int:
     return rows * (columns * (_window_products(runs, channels, ties) + 6 * runs.rows * runs.count) + border + 80)
 
 
+def _cost_parts(op: Op, operands: Operands, ties: Ties, part: _Part) -> int:
+    """As whole windows, and for every pair of pixels the parts' loops, calls and loads and stores of sums."""
+    rows, columns, channels = operands.output.hwc
+    steps, count = part.steps(operands), part.count(operands)
+    rounds = count * ((steps + 7) // 8) - (count * steps + 7) // 8
+    pair = count * (8 * _blocks(channels) + PART) + _blocks(channels) * (3 * rounds + 4) + PAIR
+    return _cost_general(op, operands, ties) + rows * (columns // 2) * pair
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shape:
     """What one kind of kernel takes, in the version with and in that without the tie correction."""
@@ -285,6 +326,7 @@ class _Shape:
     name: str
     takes: Callable[[Op, Operands], bool]
     cost: Callable[[Op, Operands, Ties], int]
+    header: str = "dsp/conv2d_s8.h"
     struct: str = "tinyc_conv2d_s8_dsp"
     bind: Callable[[Op, Operands, Strides, Constants], Bound] = _bind_dsp
     scratch: Callable[[Op, Operands], int] = _scratch_dsp
@@ -292,10 +334,23 @@ class _Shape:
     strided_input: bool = True
     at_once: int = 2
     """Pixels for which a channel's constants are read once."""
+    has_compact: bool = True
+
+
+def _parts(part: _Part) -> _Shape:
+    return _Shape(
+        name=f"conv2d_by_{part.value}_s8__dsp",
+        takes=lambda op, operands: _takes_parts(op, operands, part),
+        cost=lambda op, operands, ties: _cost_parts(op, operands, ties, part),
+        header="dsp/conv2d_parts_s8.h",
+        scratch=lambda op, operands: _scratch_parts(op, operands, part),
+        has_compact=False,
+    )
 
 
 _SHAPES = (
     _Shape(name="conv2d_s8__dsp", takes=_is_any, cost=_cost_general),
+    *(_parts(part) for part in _Part),
     _Shape(name="conv2d_direct_s8__dsp", takes=_is_in_words, cost=_cost_direct, scratch=_scratch_direct, at_once=1),
     _Shape(name="stem_s8__dsp", takes=_is_stem, cost=_cost_stem, strided_input=False),
     _Shape(
@@ -314,7 +369,7 @@ def _dsp_row(shape: _Shape, ties: Ties) -> Kernel:
         name=shape.name if ties is Ties.CORRECTED else f"{shape.name}_relu",
         isa=Isa.DSP,
         op=Conv2D,
-        header="dsp/conv2d_s8.h",
+        header=shape.header,
         struct=shape.struct,
         accepts=lambda op, operands: shape.takes(op, operands) and _is_exact(op, operands, ties, Constants.READY),
         bind=lambda op, operands, strides: shape.bind(op, operands, strides, Constants.READY),
@@ -324,6 +379,8 @@ def _dsp_row(shape: _Shape, ties: Ties) -> Kernel:
         scratch=shape.scratch,
         stack=440,
     )
+    if not shape.has_compact:
+        return ready
     compact_form = replace(
         ready,
         name=ready.name.replace("_s8", "_compact_s8"),

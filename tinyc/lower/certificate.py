@@ -22,7 +22,7 @@ from tinyc.plan.place import ALIGNMENT, lower_bound
 from tinyc.plan.problem import STATE, scratch_name
 
 FORMAT = "tinyc certificate"
-VERSION = 2
+VERSION = 3
 MODES = {Mode.ROWS: "rows", Mode.LONG_ROW: "long row", Mode.WHOLE: "whole"}
 EXTENTS = {Extent.ROW: "row", Extent.LONG_ROW: "long row", Extent.WHOLE: "whole"}
 PADDING_ROWS = {PaddingRows.ABSENT: "null pointer", PaddingRows.ZERO_POINT: "zero points"}
@@ -64,7 +64,7 @@ def certificate(program: Program) -> Document:
 def _claims(program: Program) -> Document:
     """What the planner says of its plan; the bound comes from the fullest tick, or from the solver's proof."""
     placement, searched = program.plan.placement, program.plan.searched
-    bound = lower_bound(program.plan.problem, banks=len(placement.banks))
+    bound = lower_bound(program.plan.as_run, banks=len(placement.banks))
     return {
         "placement_bytes": placement.bytes,
         "buffer_align": ALIGNMENT,
@@ -155,7 +155,7 @@ def _constants(program: Program) -> Iterator[Document]:
 
 
 def _buffers(program: Program) -> list[Document]:
-    """Every buffer with the first and the last tick of its life: a layer by itself takes a tick, a region one a call."""
+    """Every buffer with its lives, [first, last] ticks: a layer by itself takes a tick, a region one a call."""
     placement = program.plan.placement
     return [
         {
@@ -163,10 +163,9 @@ def _buffers(program: Program) -> list[Document]:
             "bank": placement.banks[placement.bank(b.name)],
             "offset": placement.offsets[b.name],
             "bytes": b.bytes,
-            "first": b.first,
-            "last": b.last,
+            "lives": [list(span) for span in b.lives],
         }
-        for b in program.plan.problem.buffers
+        for b in program.plan.as_run.buffers
     ]
 
 
@@ -256,7 +255,7 @@ def _loop(program: Program, number: int, loop: Loop) -> Document:
     """The loop form: what the generated C does, as it is printed."""
     step = program.plan.steps[loop.layer.index]
     bank = program.bank(loop.scratch_arena)
-    scratch = {"buffer": scratch_name(number), "bank": bank, "offset": loop.scratch_offset}
+    scratch = {"buffer": scratch_name(loop.layer.index), "bank": bank, "offset": loop.scratch_offset}
     return {
         "layer": loop.layer.index,
         "mode": MODES[loop.mode],

@@ -188,6 +188,7 @@ def _loop(plan: Plan, pool: _Pool, group: Group, index: int, shared: bool) -> Lo
         macs=step.op.macs(step.operands),
         arena_live_bytes=plan.live_bytes(index),
     )
+    scratch = plan.scratch(index)
     sources = tuple(
         _source(plan, pool, group, step, position, view)
         for position, view in zip(step.activations, step.inputs, strict=True)
@@ -202,11 +203,11 @@ def _loop(plan: Plan, pool: _Pool, group: Group, index: int, shared: bool) -> Lo
         offset=plan.offset(step.output),
         row_stride=_row_stride(plan, group, step.output),
         pixel_stride=step.output.pixel_stride,
-        scratch_offset=plan.placement.offsets[group.scratch] if group.scratch and step.scratch_bytes else None,
+        scratch_offset=None if scratch is None else plan.placement.offsets[scratch],
         ring=_ring(plan, group, step.output.root, layer.rows),
         pushed=step.pushed,
         arena=_arena(plan, step.output.root),
-        scratch_arena=_arena(plan, group.scratch or step.output.root),
+        scratch_arena=_arena(plan, scratch or step.output.root),
     )
 
 
@@ -270,11 +271,17 @@ def _fields(pool: _Pool, prefix: str, step: Step) -> Mapping[str, int | str]:
     )
     bound = step.kernel.bind(step.op, step.operands, strides)
     return {
-        name: pool.add(f"{prefix}_{name.rpartition('.')[2]}", value.c_type, value.data)
+        name: pool.add(f"{prefix}_{_constant_name(name)}", value.c_type, value.data)
         if isinstance(value, CArray)
         else int(value)
         for name, value in bound.fields.items()
     }
+
+
+def _constant_name(field: str) -> str:
+    """The name of a constant array: of its field, and of the stage that it belongs to where there are several."""
+    *structs, name = field.split(".")
+    return name if not structs or structs[-1] == "products" else f"{structs[-1]}_{name}"
 
 
 def _pixel_stride(tensor: Tensor, view: View | None) -> int:

@@ -16,6 +16,7 @@ from tinyc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyc.ops.dequantize import Dequantize
 from tinyc.ops.fully_connected import FullyConnected
 from tinyc.ops.input_rows import InputRows
+from tinyc.ops.inverted_bottleneck import InvertedBottleneck
 from tinyc.ops.logistic import Logistic
 from tinyc.ops.lut import Lut
 from tinyc.ops.max_pool2d import MaxPool2D
@@ -44,6 +45,7 @@ ALL: tuple[type[Op], ...] = (
     Dequantize,
     FullyConnected,
     InputRows,
+    InvertedBottleneck,
     Logistic,
     Lut,
     MaxPool2D,
@@ -77,6 +79,7 @@ __all__ = [
     "Dequantize",
     "FullyConnected",
     "InputRows",
+    "InvertedBottleneck",
     "Logistic",
     "Lut",
     "MaxPool2D",

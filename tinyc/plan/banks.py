@@ -28,10 +28,8 @@ from tinyc.plan.place import (
     lower_bound,
     overlap_choices,
     place,
+    rivals_of,
 )
-
-NEVER = 1 << 30
-"""A distance that no pair can keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +137,8 @@ def _first_fit(
 ) -> Sequence[Attempt] | None:
     pairs = {frozenset((o.source, o.target)): o for o in problem.overlaps}
     direction: dict[int, bool] = {}
-    attempts = [Attempt(problem, pairs, direction=direction) for _ in banks]
+    rivals = rivals_of(problem.buffers)
+    attempts = [Attempt(pairs, rivals, direction=direction) for _ in banks]
     placed: list[list[Buffer]] = [[] for _ in banks]
     for buffer in queue:
         home = next(
@@ -192,7 +191,7 @@ def _part(problem: Problem, homes: Homes, bank: int, decided: Mapping[int, bool]
 def _directed(distance: Distance, down: bool | None) -> Distance:
     if down is None:
         return distance
-    return replace(distance, ascending=NEVER) if down else replace(distance, descending=None)
+    return replace(distance, ascending=None) if down else replace(distance, descending=None)
 
 
 def _meet(overlap: Overlap, offsets: Mapping[str, int], sizes: Mapping[str, int]) -> bool:
@@ -246,8 +245,9 @@ def _solve(
         for k in allowed[buffer.name]:
             end = ALIGNMENT * offset[buffer.name] + buffer.bytes
             model.add(end <= peaks[k]).only_enforce_if(home[buffer.name, k])
+    rivals = rivals_of(problem.buffers)
     for a, b in itertools.combinations(problem.buffers, 2):
-        if a.first > b.last or b.first > a.last:
+        if b.name not in rivals[a.name]:
             continue
         below, above, apart = (model.new_bool_var("") for _ in range(3))
         model.add(ALIGNMENT * (offset[b.name] - offset[a.name]) >= a.bytes).only_enforce_if(below)
@@ -272,7 +272,7 @@ def _solve(
     if solver.status_name(solver.solve(model)) not in ("OPTIMAL", "FEASIBLE"):
         return None
     direction = {group: bool(solver.value(variable)) for group, variable in down.items()}
-    attempts = [Attempt(problem, pairs, direction=direction) for _ in banks]
+    attempts = [Attempt(pairs, rivals, direction=direction) for _ in banks]
     for (name, k), chosen in home.items():
         if solver.value(chosen):
             attempts[k].offsets[name] = ALIGNMENT * solver.value(offset[name])

@@ -6,13 +6,14 @@ A set of steps is a number whose bits are their indices; a region runs the steps
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tinyc.ir import Graph, Window
 from tinyc.kernels.contract import Extent
 from tinyc.plan.candidates import Lifetime, Region, fills_simply, lifetimes, region_variants, writers
+from tinyc.plan.lives import members_of
 from tinyc.plan.overlap import Distance, distance
-from tinyc.plan.place import ALIGNMENT, Buffer, Overlap, Problem, lower_bound
+from tinyc.plan.place import ALIGNMENT, Buffer, Overlap, Problem, bounds_during, lower_bound
 from tinyc.plan.step import Step
 from tinyc.plan.views import Views
 
@@ -20,6 +21,8 @@ NEVER = 2**62
 """What a group costs that cannot be."""
 PADDING = ALIGNMENT - 1
 """How far a bound may be below the bytes that are live: whatever lies last needs no padding behind it."""
+SCRATCH = ":scratch "
+"""What the names of scratch buffers begin with."""
 Steps = int
 
 
@@ -32,40 +35,66 @@ def group_bound(
     graph: Graph, steps: Sequence[Step], alive: Mapping[str, Lifetime], pinned: frozenset[str], group: Region | int
 ) -> int:
     """The bytes that any placement of any plan with this group needs while it runs."""
-    pairs: Mapping[tuple[str, str], Distance]
+    return lower_bound(group_problem(graph, steps, alive, pinned, group))
+
+
+def group_problem(
+    graph: Graph, steps: Sequence[Step], alive: Mapping[str, Lifetime], pinned: frozenset[str], group: Region | int
+) -> Problem:
+    """What is of use while a group runs, in ticks from its first call."""
     if isinstance(group, Region):
-        start, end, last = group.start, group.end, group.calls - 1
-        pairs = group.distances
-    else:
-        start, end, last = group, group + 1, 0
-        target, alone = steps[group].output.root, single_distances(graph, steps, alive, pinned, group)
-        pairs = {(source, target): gap for source, gap in alone.items()}
-    rings: Mapping[str, int] = group.ring_bytes if isinstance(group, Region) else {}
-    ticks: Mapping[str, tuple[int, int]] = group.ticks if isinstance(group, Region) else {}
+        return _region_problem(steps, alive, group)
+    now = ((0, 0),)
+    sizes = {life.root: life.bytes for life in alive.values() if life.first <= group <= life.last}
+    if steps[group].scratch_bytes:
+        sizes[f"{SCRATCH}{group}"] = steps[group].scratch_bytes
+    target, pairs = steps[group].output.root, single_distances(graph, steps, alive, pinned, group)
+    return Problem(
+        buffers=tuple(Buffer(name=name, bytes=size, lives=now) for name, size in sizes.items()),
+        overlaps=tuple(Overlap(group=0, source=s, target=target, distance=gap) for s, gap in pairs.items()),
+    )
+
+
+def _region_problem(steps: Sequence[Step], alive: Mapping[str, Lifetime], region: Region) -> Problem:
+    start, end = region.start, region.end
     buffers = [
         Buffer(
             name=life.root,
-            bytes=rings.get(life.root, life.bytes),
-            first=0 if life.first < start else ticks.get(life.root, (0, last))[0],
-            last=last if life.last >= end else ticks.get(life.root, (0, last))[1],
+            bytes=region.ring_bytes.get(life.root, life.bytes),
+            lives=region.lives(life.root, entered=life.first < start, left=life.last >= end),
         )
         for life in alive.values()
         if life.first < end and life.last >= start
     ]
-    chosen = steps[start:end]
-    scratch = max(step.scratch_bytes for step in chosen)
-    state = state_bytes(len(chosen)) if any(step.pushed for step in chosen) else 0
-    buffers += [Buffer(name=f":{size}", bytes=size, first=0, last=last) for size in (scratch, state) if size]
-    overlaps = [Overlap(group=0, source=s, target=t, distance=gap) for (s, t), gap in pairs.items()]
-    return lower_bound(Problem(buffers=tuple(buffers), overlaps=tuple(overlaps)))
+    for index, lives in enumerate(region.turns, start):
+        if steps[index].scratch_bytes:
+            buffers.append(Buffer(name=f"{SCRATCH}{index}", bytes=steps[index].scratch_bytes, lives=lives))
+    if any(step.pushed for step in steps[start:end]):
+        buffers.append(Buffer(name=":state", bytes=state_bytes(end - start), lives=((0, region.ticks - 1),)))
+    overlaps = (Overlap(group=0, source=s, target=t, distance=gap) for (s, t), gap in region.distances.items())
+    return Problem(buffers=tuple(buffers), overlaps=tuple(overlaps))
+
+
+def beside_scratch(
+    graph: Graph, steps: Sequence[Step], alive: Mapping[str, Lifetime], pinned: frozenset[str], group: Region | int
+) -> list[int]:
+    """For each step of a group, the bytes that any placement needs beside its scratch while it runs."""
+    problem = group_problem(graph, steps, alive, pinned, group)
+    turns = group.turns if isinstance(group, Region) else (((0, 0),),)
+    others = [b for b in problem.buffers if not b.name.startswith(SCRATCH)]
+    marks = [Buffer(name=f":turn {at}", bytes=0, lives=lives) for at, lives in enumerate(turns)]
+    return bounds_during(replace(problem, buffers=(*others, *marks)), [mark.name for mark in marks])
 
 
 def regions_by_need(
     graph: Graph, steps: Sequence[Step], alive: Mapping[str, Lifetime], pinned: frozenset[str], start: int, end: int
 ) -> list[tuple[int, Region]]:
-    """Steps [start, end) as a region in each order of demands, after what it needs, the least first; among equals the smallest rings."""
+    """Steps [start, end) as a region in each order of demands and direction, after what it needs, the least first.
+
+    Among equals those that may run in either direction, then the smallest rings.
+    """
     variants = region_variants(graph, steps, alive, pinned, start, end)
-    variants.sort(key=lambda region: sum(region.ring_bytes.values()))
+    variants.sort(key=lambda region: (region.descending is not None, sum(region.ring_bytes.values())))
     found = [(group_bound(graph, steps, alive, pinned, region), region) for region in variants]
     return sorted(found, key=lambda option: option[0])
 
@@ -158,16 +187,19 @@ class _Root:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """One input of a step: its buffer, how many rows of it each next row needs, and the steps that write it."""
+    """One input of a step: its buffer, the steps that write it, and what its rows, counted in one direction, need of that buffer's.
+
+    `needed[n]`: how many rows the first n rows need; `oldest[n]`: the first row that row n or a later one needs.
+    """
 
     root: str
-    rows: int
-    window: Window | None
     writers: tuple[int, ...]
+    needed: tuple[int, ...]
+    oldest: tuple[int, ...]
 
-    def up_to(self, made: int) -> int:
-        """The rows that the first `made` rows need."""
-        return self.rows if self.window is None else min(max(self.window.hi(made - 1), 0), self.rows)
+    def first_rows(self, count: int) -> int:
+        """How many rows the first `count` rows need; all of them, where it counts another tensor's rows and these are fewer."""
+        return self.needed[min(count, len(self.needed) - 1)]
 
 
 @dataclass(slots=True)
@@ -180,19 +212,27 @@ class Floors:
     whole: Steps = field(init=False)
     """The steps that can be in no region."""
     roots: Mapping[str, _Root] = field(init=False)
-    reads: Sequence[Sequence[_Read]] = field(init=False)
+    reads: Sequence[Sequence[Sequence[_Read]]] = field(init=False)
+    """In each direction, unless both are the same, what each step reads."""
     rows: Sequence[int] = field(init=False)
-    after: Sequence[Steps] = field(init=False)
-    """For each step, those whose first row needs a row of it, directly or not."""
+    after: Sequence[Sequence[Steps]] = field(init=False)
+    """In each direction, for each step, those whose first row needs a row of it, directly or not."""
+    upward: Steps = field(init=False)
+    """The steps that can only run upwards."""
     parted: dict[Steps, int] = field(default_factory=dict)
-    first_rows: dict[tuple[Steps, int], tuple[int, list[tuple[Steps, int]]]] = field(default_factory=dict)
+    first_rows: dict[tuple[Steps, int, int], tuple[int, list[tuple[Steps, int]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.whole = sum(1 << i for i, step in enumerate(self.steps) if step.kernel.extent is Extent.WHOLE)
         self.roots = self._touched()
         self.rows = [step.operands.output.hwc[0] for step in self.steps]
-        self.reads = [_reads(self.steps, index) for index in range(len(self.steps))]
-        self.after = self._descendants()
+        ways = [
+            [_reads(self.steps, index, descending=descending) for index in range(len(self.steps))]
+            for descending in (False, True)
+        ]
+        self.reads = ways[:1] if ways[0] == ways[1] else ways
+        self.after = [self._descendants(reads) for reads in self.reads]
+        self.upward = sum(1 << i for i, step in enumerate(self.steps) if step.upward_only)
 
     def between(self, done: Steps) -> int:
         """What any plan needs whose groups part where the steps of `done` have run."""
@@ -216,56 +256,67 @@ class Floors:
         return ends if ends >= limit else self.region(before, after, range(start, end), limit)
 
     def region(self, before: Steps, after: Steps, members: Sequence[int], limit: int) -> int:
-        """What a region needs at least, at the first row of whichever of its steps needs the most then (or the first found at `limit`)."""
+        """What a region needs at least, in whichever direction needs less, or something not below `limit`."""
+        ways = range(1 if self.upward & after & ~before else len(self.reads))
+        return min(self._upwards_or_down(way, before, after, members, limit) for way in ways)
+
+    def _upwards_or_down(self, way: int, before: Steps, after: Steps, members: Sequence[int], limit: int) -> int:
+        """At the first row of whichever of its steps needs the most then (or the first found at `limit`)."""
         most, last = 0, members[-1]
         for index in members:
-            if index != last and not self.after[index] >> last & 1:
+            if index != last and not self.after[way][index] >> last & 1:
                 continue  # it runs for another output of the region, when the last step has made all its rows
-            if (before, index) not in self.first_rows:
-                self.first_rows[before, index] = self._first_row(before, index)
-            entering, rings = self.first_rows[before, index]
+            if (before, index, way) not in self.first_rows:
+                self.first_rows[before, index, way] = self._first_row(before, index, way)
+            entering, rings = self.first_rows[before, index, way]
             most = max(most, entering + sum(ring for touched, ring in rings if not touched & ~after) - PADDING)
             if most >= limit:
                 break
         return most
 
-    def _first_row(self, before: Steps, index: int) -> tuple[int, list[tuple[Steps, int]]]:
-        """What is surely live when the step makes its first row in a region that starts after `before`.
+    def _first_row(self, before: Steps, index: int, way: int) -> tuple[int, list[tuple[Steps, int]]]:
+        """What is surely of use when the step makes its first row in a region that starts after `before`.
 
         The bytes of what is there already and still needed, and of what the region makes: steps that touch it, bytes of the lowest ring.
         By then no step that needs this one has made a row, and the others at most what the first rows of those need: `most`.  At least
         made is what this one row needs: `made`.
         """
-        later = self.after[index] | 1 << index
+        reads = self.reads[way]
+        later = self.after[way][index] | 1 << index
         most, made = [0] * len(self.steps), [0] * len(self.steps)
         made[index] = 1
         for j in reversed(range(len(self.steps))):
             if before >> j & 1:
                 continue
             asked = 1 if later >> j & 1 else most[j]
-            for read in self.reads[j]:
+            for read in reads[j]:
                 for writer in read.writers:
                     if asked and not (before | later) >> writer & 1:
-                        most[writer] = max(most[writer], read.up_to(asked))
+                        most[writer] = max(most[writer], read.first_rows(asked))
                     if made[j]:
-                        made[writer] = max(made[writer], read.up_to(made[j]))
-        left = (j for j in range(len(self.steps)) if not before >> j & 1 and most[j] < self.rows[j])
-        unfinished = {read.root for j in left for read in self.reads[j]}
+                        made[writer] = max(made[writer], read.first_rows(made[j]))
+        oldest: dict[str, int] = {}  # of each buffer, the first row that steps which are surely not done still need
+        for j in range(len(self.steps)):
+            if not before >> j & 1 and most[j] < self.rows[j]:
+                for read in reads[j]:
+                    oldest[read.root] = min(oldest.get(read.root, NEVER), read.oldest[most[j]])
         entering = 0
         rings: list[tuple[Steps, int]] = []
         for name, root in self.roots.items():
-            needed = root.kept or name in unfinished
+            needed = root.kept or name in oldest
             if needed and (root.given or root.touched & before):
                 entering += root.bytes
-            elif needed and root.ring and any(made[j] for j in members_of(root.written & ~before)):
-                rings.append((root.touched, root.ring))
+            elif needed and root.ring:
+                rows = max((made[j] for j in members_of(root.written & ~before)), default=0)
+                if rows and (root.kept or oldest[name] < rows or root.touched >> index & 1):
+                    rings.append((root.touched, root.ring))
         return entering, rings
 
-    def _descendants(self) -> list[Steps]:
+    def _descendants(self, reads: Sequence[Sequence[_Read]]) -> list[Steps]:
         after = [0] * len(self.steps)
         for j in reversed(range(len(self.steps))):
-            for read in self.reads[j]:
-                for writer in read.writers if read.up_to(1) else ():
+            for read in reads[j]:
+                for writer in read.writers if read.first_rows(1) else ():
                     after[writer] |= after[j] | 1 << j
         return after
 
@@ -292,23 +343,26 @@ class Floors:
         }
 
 
-def _reads(steps: Sequence[Step], index: int) -> list[_Read]:
+def _reads(steps: Sequence[Step], index: int, *, descending: bool) -> list[_Read]:
     step = steps[index]
+    rows_out = step.operands.output.hwc[0]
     found: list[_Read] = []
     for number, (position, view) in enumerate(zip(step.activations, step.inputs, strict=True)):
-        if view is not None:
-            rule = step.op.row_rule(step.operands, position)
-            found.append(
-                _Read(
-                    root=view.root,
-                    rows=step.operands.input(position).hwc[0],
-                    window=rule if isinstance(rule, Window) else None,
-                    writers=writers(steps, index, number),
-                )
+        if view is None:
+            continue
+        rows = step.operands.input(position).hwc[0]
+        rule = step.op.row_rule(step.operands, position)
+        window = rule if isinstance(rule, Window) else Window(a=0, lo_offset=0, hi_offset=rows)
+        lows = [min(max(window.lo(row), 0), rows) for row in range(rows_out)]
+        highs = [min(max(window.hi(row), 0), rows) for row in range(rows_out)]
+        if descending:
+            lows, highs = [rows - high for high in reversed(highs)], [rows - low for low in reversed(lows)]
+        found.append(
+            _Read(
+                root=view.root,
+                writers=writers(steps, index, number),
+                needed=(0, *highs),
+                oldest=(*lows, rows),
             )
+        )
     return found
-
-
-def members_of(steps: Steps) -> list[int]:
-    """The indices of a set of steps, ascending."""
-    return [index for index in range(steps.bit_length()) if steps >> index & 1]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 
 from tinyc.ir import Graph, Tensor, Window
 from tinyc.kernels.contract import Extent
+from tinyc.plan.lives import Lives, joined, shifted
 from tinyc.plan.overlap import Distance
-from tinyc.plan.regions import Read, RowStep, Tile, Walk, simulate
+from tinyc.plan.regions import Calls, Read, RowStep, Tile, Walk, simulate
 from tinyc.plan.step import Step
 from tinyc.plan.views import View, whole
 
 LONGEST_REGION = 64
 MOST_CALLS = 20_000
+NOTHING = ((0, 0),)
+"""The lives of what no call makes, so that it has a place all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +34,9 @@ class Lifetime:
 class Region:
     """Steps [start, end) run row by row together.
 
-    `rings` holds the rows kept of each inner root, `reads` the demand order of each step's activation inputs; `ticks` are relative to the
-    region's first call, for both directions together.
+    `rings` holds the rows kept of each inner root, `reads` the demand order of each step's activation inputs.  A region counts ticks from
+    its first call, one a call.  Where it may still run in either direction it counts the calls of both, upwards first: what meets in
+    neither may share bytes, whichever is chosen.
     """
 
     start: int
@@ -41,15 +45,38 @@ class Region:
     reads: tuple[tuple[int, ...], ...]
     rings: Mapping[str, int]
     ring_bytes: Mapping[str, int]
-    ticks: Mapping[str, tuple[int, int]]
+    ring_lives: Mapping[str, Lives]
+    """When the ring of each inner root holds something of use."""
+    turns: tuple[Lives, ...]
+    """When each step runs."""
+    touched: tuple[Mapping[str, tuple[int, int]], ...]
+    """In each direction the first and the last call that reads or writes each root."""
     distances: Mapping[tuple[str, str], Distance]
     calls: int
+    descending: bool | None = None
+    """The only direction in which it may run; None: either."""
     tiles: tuple[tuple[Tile, ...], ...] = ()
     """For each tile what each step makes; empty: the region runs once, over everything."""
     widths: Mapping[str, int] = field(default_factory=dict)
     """The columns that the ring of each inner root keeps, where there are tiles."""
     extra_macs: int = 0
     """Multiply-accumulates that tiles compute again."""
+
+    @property
+    def ticks(self) -> int:
+        """The calls of all directions in which it may run."""
+        return self.calls * len(self.touched)
+
+    def lives(self, root: str, *, entered: bool = False, left: bool = False) -> Lives:
+        """When a root is of use; `entered`: it is before the region too, `left`: after it too."""
+        if root in self.ring_lives:
+            return self.ring_lives[root]
+        spans = []
+        for number, touched in enumerate(self.touched):
+            first, last = touched.get(root, (0, self.calls - 1))
+            at = number * self.calls
+            spans.append((at if entered else at + first, at + self.calls - 1 if left else at + last))
+        return joined(spans)
 
 
 def lifetimes(graph: Graph, steps: Sequence[Step]) -> dict[str, Lifetime]:
@@ -77,19 +104,6 @@ def kept_bytes(graph: Graph, steps: Sequence[Step], root: str) -> int:
     tensor = graph.tensors[root]
     rows = kept_rows(steps).get(root, tensor.hwc[0])
     return tensor.bytes // tensor.hwc[0] * rows
-
-
-def make_region(
-    graph: Graph,
-    steps: Sequence[Step],
-    alive: Mapping[str, Lifetime],
-    pinned: frozenset[str],
-    start: int,
-    end: int,
-) -> Region | None:
-    """The region of steps [start, end) with the smallest rings; None where there is none."""
-    found = region_variants(graph, steps, alive, pinned, start, end)
-    return min(found, key=lambda region: sum(region.ring_bytes.values()), default=None)
 
 
 def region_variants(
@@ -121,8 +135,7 @@ def region_variants(
     orders = [_reads(chosen, flip=False)]
     if any(_joins(step, written) for step in chosen):
         orders.append(_reads(chosen, flip=True))
-    found = [_simulated(graph, chosen, alive, inner, start, end, order) for order in orders]
-    return [region for region in found if region is not None]
+    return [region for order in orders for region in _simulated(graph, chosen, alive, inner, start, end, order)]
 
 
 def _streamable(graph: Graph, chosen: Sequence[Step], written: set[str]) -> bool:
@@ -232,10 +245,11 @@ def _simulated(
     start: int,
     end: int,
     orders: tuple[tuple[int, ...], ...],
-) -> Region | None:
+) -> list[Region]:
+    """The region upwards, downwards, and in whichever of the two placement likes better."""
     row_steps = [row_step(chosen, position, order) for position, order in enumerate(orders)]
     if sum(step.rows for step in row_steps) > MOST_CALLS:
-        return None
+        return []
     row_bytes = {root: graph.tensors[root].bytes // graph.tensors[root].hwc[0] for root in alive}
     written = {step.target for step in row_steps}
     read = {r.root for step in row_steps for r in step.reads}
@@ -260,21 +274,68 @@ def _simulated(
         )
         for descending in ((False,) if any(step.upward_only for step in chosen) else (False, True))
     ]
-    rings = {root: min(max(w.rings[root] for w in walks), graph.tensors[root].hwc[0]) for root in inner}
+    region = partial(_region, graph, chosen, start=start, end=end, sinks=sinks, reads=orders, row_bytes=row_bytes)
+    upwards = region(walks[:1], descending=False)
+    if len(walks) == 1:
+        return [upwards]
+    if (walks[0].rings, walks[0].lives) == (walks[1].rings, walks[1].lives):
+        return [region(walks)]
+    return [region(walks), upwards, region(walks[1:], descending=True)]
+
+
+def _region(
+    graph: Graph,
+    chosen: Sequence[Step],
+    walks: Sequence[Walk],
+    *,
+    start: int,
+    end: int,
+    sinks: tuple[int, ...],
+    reads: tuple[tuple[int, ...], ...],
+    row_bytes: Mapping[str, int],
+    descending: bool | None = None,
+) -> Region:
+    """The region of these walks: upwards, downwards, or both in this order."""
+    calls = max(len(walk.calls) for walk in walks)
+    rings = {root: min(max(w.rings[root] for w in walks), graph.tensors[root].hwc[0]) for root in walks[0].rings}
+    alike = all((walk.lives, walk.touched) == (walks[0].lives, walks[0].touched) for walk in walks)
+    times = walks[:1] if alike else walks
     return Region(
         start=start,
         end=end,
         sinks=sinks,
-        reads=orders,
+        reads=reads,
         rings=rings,
         ring_bytes={root: rows * row_bytes[root] for root, rows in rings.items()},
-        ticks=_joined(walks),
-        distances={
-            pair: Distance(ascending=gap, descending=walks[1].distances[pair] if len(walks) > 1 else None)
-            for pair, gap in walks[0].distances.items()
-        },
-        calls=max(len(walk.calls) for walk in walks),
+        ring_lives={root: _in_turn([walk.lives.get(root, NOTHING) for walk in times], calls) for root in rings},
+        turns=turns(len(chosen), [walk.calls for walk in times], calls),
+        touched=tuple(walk.touched for walk in times),
+        distances=_distances(walks, descending),
+        calls=calls,
+        descending=descending,
     )
+
+
+def turns(steps: int, walks: Sequence[Calls], calls: int) -> tuple[Lives, ...]:
+    """When each of so many steps runs, in walks of so many calls that are counted one after the other."""
+    found: list[list[tuple[int, int]]] = [[] for _ in range(steps)]
+    for number, walk in enumerate(walks):
+        for tick, (at, _) in enumerate(walk, number * calls):
+            found[at].append((tick, tick))
+    return tuple(joined(spans or NOTHING) for spans in found)
+
+
+def _in_turn(lives: Sequence[Lives], calls: int) -> Lives:
+    return joined(span for number, each in enumerate(lives) for span in shifted(each, number * calls))
+
+
+def _distances(walks: Sequence[Walk], descending: bool | None) -> dict[tuple[str, str], Distance]:
+    ways = ("descending",) if descending else ("ascending", "descending")
+    found: dict[tuple[str, str], Distance] = {}
+    for way, walk in zip(ways, walks, strict=False):
+        for pair, gap in walk.distances.items():
+            found[pair] = replace(found.get(pair, Distance(ascending=None, descending=None)), **{way: gap})
+    return found
 
 
 def row_step(chosen: Sequence[Step], position: int, order: Sequence[int]) -> RowStep:
@@ -294,7 +355,12 @@ def row_step(chosen: Sequence[Step], position: int, order: Sequence[int]) -> Row
                 writers=writers(chosen, position, index),
             )
         )
-    return RowStep(rows=step.operands.output.hwc[0], target=step.output.root, reads=tuple(reads))
+    return RowStep(
+        rows=step.operands.output.hwc[0],
+        target=step.output.root,
+        reads=tuple(reads),
+        carries=step.op.kept_rows is not None,
+    )
 
 
 def _sinks(chosen: Sequence[Step], inner: frozenset[str]) -> tuple[int, ...]:
@@ -341,12 +407,3 @@ def _is_simple_output(
 def fills_simply(graph: Graph, view: View, tensor: Tensor) -> bool:
     """Whether a tensor is all of its root, contiguous."""
     return view == whole(tensor, root=view.root) and graph.tensors[view.root].bytes == tensor.bytes
-
-
-def _joined(walks: Sequence[Walk]) -> dict[str, tuple[int, int]]:
-    joined: dict[str, tuple[int, int]] = {}
-    for walk in walks:
-        for root, (first, last) in walk.ticks.items():
-            before = joined.get(root, (first, last))
-            joined[root] = (min(first, before[0]), max(last, before[1]))
-    return joined

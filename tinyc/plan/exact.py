@@ -24,12 +24,12 @@ from tinyc.plan.bounds import (
     Floors,
     Steps,
     group_bound,
-    members_of,
     pinned_lifetimes,
     pinned_roots,
     regions_by_need,
 )
 from tinyc.plan.candidates import Lifetime, Region, views_meet
+from tinyc.plan.lives import members_of
 from tinyc.plan.place import place
 from tinyc.plan.problem import make_problem
 from tinyc.plan.search import LONGEST_TILED, Grid, Partition, Point, layers_bound, least_memory, patches

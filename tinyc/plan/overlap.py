@@ -17,16 +17,11 @@ from tinyc.kernels.contract import Extent, Kernel
 class Distance:
     """Bytes by which an output written row by row must precede (ascending) or exceed (descending) its dying input.
 
-    `descending` is None where the rows can only be made upwards.
+    None where the rows are not made in that direction.
     """
 
-    ascending: int
+    ascending: int | None
     descending: int | None
-
-    @property
-    def least(self) -> int:
-        """The better of the two directions."""
-        return self.ascending if self.descending is None else min(self.ascending, self.descending)
 
 
 def distance(kernel: Kernel, op: Op, operands: Operands, index: int) -> Distance | None:

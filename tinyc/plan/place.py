@@ -11,26 +11,38 @@ from dataclasses import dataclass, field
 
 from ortools.sat.python import cp_model
 
+from tinyc.plan.lives import Lives, Moment, members_of, moments
 from tinyc.plan.overlap import Distance
 
 ALIGNMENT = 4
+NEVER = 1 << 30
+"""The distance of a pair that may not overlap in any direction."""
 ANY_BANK = "arena"
 """The name of the only bank of a plan that does not say where it lies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buffer:
-    """`bytes` that are live from tick `first` to tick `last`, both included.
+    """`bytes` that are of use at the ticks of `lives`.
 
     `traffic` is how many bytes of it the calls of an inference are given to read or write; `port` says that it holds an input or an output.
     """
 
     name: str
     bytes: int
-    first: int
-    last: int
+    lives: Lives
     traffic: int = 0
     port: bool = False
+
+    @property
+    def first(self) -> int:
+        """The first tick at which it is of use."""
+        return self.lives[0][0]
+
+    @property
+    def last(self) -> int:
+        """The last tick at which it is of use."""
+        return self.lives[-1][1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +116,52 @@ def lower_bound(problem: Problem, *, banks: int = 1) -> int:
 
     No placement in so many banks takes less, all of them together.
     """
-    return max((_tick_bound(problem, tick, banks) for tick in _ticks(problem)), default=0)
+    return _fullest(problem, banks)[0]
 
 
-def _ticks(problem: Problem) -> list[int]:
-    """The ticks at which the set of live buffers can be largest: where one begins."""
-    return sorted({buffer.first for buffer in problem.buffers})
+def bounds_during(problem: Problem, buffers: Sequence[str]) -> list[int]:
+    """For each of these buffers, what must be live at least, that one included, at some tick of its life."""
+    most = dict.fromkeys(buffers, 0)
+    for moment in live_together(problem.buffers):
+        live = [problem.buffers[index] for index in members_of(moment.members)]
+        marked = [b.name for b in live if most.get(b.name, moment.bytes) < moment.bytes]
+        if marked:
+            bound = _bound(problem, live)
+            most |= {name: max(most[name], bound) for name in marked}
+    return [most[name] for name in buffers]
 
 
-def _tick_bound(problem: Problem, tick: int, banks: int = 1) -> int:
-    live = [b for b in problem.buffers if b.first <= tick <= b.last]
+def _fullest(problem: Problem, banks: int = 1) -> tuple[int, int]:
+    """The most bytes that must be live at one tick, and that tick."""
+    most, at = 0, 0
+    for moment in live_together(problem.buffers):
+        if moment.bytes <= most:
+            break
+        bound = _bound(problem, [problem.buffers[index] for index in members_of(moment.members)], banks)
+        if bound > most:
+            most, at = bound, moment.tick
+    return most, at
+
+
+def live_together(buffers: Sequence[Buffer]) -> list[Moment]:
+    """The sets of buffers that are of use at once, those of most bytes first."""
+    return moments([b.lives for b in buffers], [_aligned(b.bytes) for b in buffers])
+
+
+def rivals_of(buffers: Sequence[Buffer]) -> Mapping[str, frozenset[str]]:
+    """For each buffer those that are ever of use when it is, itself included."""
+    meeting = [0] * len(buffers)
+    for moment in live_together(buffers):
+        for index in members_of(moment.members):
+            meeting[index] |= moment.members
+    names = [b.name for b in buffers]
+    return {
+        b.name: frozenset(names[index] for index in members_of(bits)) for b, bits in zip(buffers, meeting, strict=True)
+    }
+
+
+def _bound(problem: Problem, live: Sequence[Buffer], banks: int = 1) -> int:
+    """What these buffers need at once, wherever they lie."""
     sizes = {b.name: _aligned(b.bytes) for b in live}
     padding = {b.name: _aligned(b.bytes) - b.bytes for b in live}
     pairs = [o for o in problem.overlaps if o.source in sizes and o.target in sizes]
@@ -128,8 +176,9 @@ def _tick_bound(problem: Problem, tick: int, banks: int = 1) -> int:
 
 def _outside(distance: Distance, padding: int) -> int:
     """The aligned bytes by which an output sticks out of its dying input at least; descending, into the padding behind it first."""
-    ways = [distance.ascending] if distance.descending is None else [distance.ascending, distance.descending - padding]
-    return min(_aligned(max(gap, 0)) for gap in ways)
+    ways = [] if distance.ascending is None else [distance.ascending]
+    ways += [] if distance.descending is None else [distance.descending - padding]
+    return min((_aligned(max(gap, 0)) for gap in ways), default=NEVER)
 
 
 def _aligned(size: int) -> int:
@@ -140,15 +189,15 @@ def _aligned(size: int) -> int:
 class Attempt:
     """A placement under construction."""
 
-    problem: Problem
     pairs: Mapping[frozenset[str], Overlap]
+    rivals: Mapping[str, frozenset[str]]
     offsets: dict[str, int] = field(default_factory=dict)
     direction: dict[int, bool] = field(default_factory=dict)
     """Group -> runs descending, once an overlap has decided it."""
 
     def add(self, buffer: Buffer, placed: Sequence[Buffer], *, room: int | None = None) -> bool:
         """Put `buffer` at the lowest offset that its conflicts allow; False where it would end beyond `room`."""
-        rivals = [other for other in placed if other.first <= buffer.last and buffer.first <= other.last]
+        rivals = [other for other in placed if other.name in self.rivals[buffer.name]]
         candidates = {0}
         for other in rivals:
             at = self.offsets[other.name]
@@ -191,9 +240,9 @@ class Attempt:
 def _ways(pair: Overlap, source: int, target: int, source_bytes: int, target_bytes: int) -> list[bool]:
     """The directions (False ascending, True descending) in which these offsets are safe."""
     ways = []
-    if target + pair.distance.ascending <= source:
+    up, down = pair.distance.ascending, pair.distance.descending
+    if up is not None and target + up <= source:
         ways.append(False)
-    down = pair.distance.descending
     if down is not None and target + target_bytes >= source + source_bytes + down:
         ways.append(True)
     return ways
@@ -203,12 +252,14 @@ def _touching(buffer: Buffer, other: Buffer, at: int, pair: Overlap) -> Iterable
     """Offsets for `buffer` at which its overlap with `other` is tight, in either direction."""
     up, down = pair.distance.ascending, pair.distance.descending
     if pair.target == buffer.name:
-        yield (at - up) // ALIGNMENT * ALIGNMENT
+        if up is not None:
+            yield (at - up) // ALIGNMENT * ALIGNMENT
         yield at
         if down is not None:
             yield _aligned(at + other.bytes + down - buffer.bytes)
     else:
-        yield _aligned(at + up)
+        if up is not None:
+            yield _aligned(at + up)
         yield at
         if down is not None:
             yield (at + other.bytes - down - buffer.bytes) // ALIGNMENT * ALIGNMENT
@@ -216,6 +267,7 @@ def _touching(buffer: Buffer, other: Buffer, at: int, pair: Overlap) -> Iterable
 
 def _greedy(problem: Problem) -> Iterable[tuple[int, dict[str, int], frozenset[int]]]:
     pairs = {frozenset((o.source, o.target)): o for o in problem.overlaps}
+    rivals = rivals_of(problem.buffers)
     orders = (
         lambda b: (-b.bytes, b.first),
         lambda b: (b.first, -b.bytes),
@@ -224,7 +276,7 @@ def _greedy(problem: Problem) -> Iterable[tuple[int, dict[str, int], frozenset[i
         lambda b: (b.first - b.last, -b.bytes),
     )
     for order, aligned in itertools.product(orders, (False, True)):
-        attempt = Attempt(problem, pairs)
+        attempt = Attempt(pairs, rivals)
         placed: list[Buffer] = []
         queue = sorted(problem.buffers, key=order)
         if aligned:
@@ -238,8 +290,8 @@ def _greedy(problem: Problem) -> Iterable[tuple[int, dict[str, int], frozenset[i
 
 def around_peak(problem: Problem, queue: list[Buffer]) -> list[Buffer]:
     """The buffers of the fullest tick first, then outwards in time."""
-    peak = max(_ticks(problem), key=lambda tick: _tick_bound(problem, tick))
-    return sorted(queue, key=lambda b: max(b.first - peak, peak - b.last, 0))
+    _, peak = _fullest(problem)
+    return sorted(queue, key=lambda b: min(max(first - peak, peak - last, 0) for first, last in b.lives))
 
 
 def _solve(
@@ -258,8 +310,9 @@ def _solve(
         model.add_hint(offset[buffer.name], hinted[buffer.name] // ALIGNMENT)
     for group, variable in down.items():
         model.add_hint(variable, group in hinted_down)
+    rivals = rivals_of(problem.buffers)
     for a, b in itertools.combinations(problem.buffers, 2):
-        if a.first > b.last or b.first > a.last:
+        if b.name not in rivals[a.name]:
             continue
         below, above = model.new_bool_var(""), model.new_bool_var("")
         model.add(ALIGNMENT * (offset[b.name] - offset[a.name]) >= a.bytes).only_enforce_if(below)
@@ -290,13 +343,16 @@ def overlap_choices(
     sizes: Mapping[str, int],
     down: cp_model.IntVar,
 ) -> list[cp_model.IntVar]:
-    upward, downward = model.new_bool_var(""), model.new_bool_var("")
-    reach = pair.distance.descending
+    """What keeps the pair's distance, a way for each direction that it may run in."""
+    ways: list[cp_model.IntVar] = []
     gap = ALIGNMENT * (offset[pair.source] - offset[pair.target])
-    model.add(gap >= pair.distance.ascending).only_enforce_if(upward)
-    model.add_implication(upward, down.Not())
-    if reach is None:
-        return [upward]
-    model.add(-gap >= sizes[pair.source] - sizes[pair.target] + reach).only_enforce_if(downward)
-    model.add_implication(downward, down)
-    return [upward, downward]
+    if pair.distance.ascending is not None:
+        ways.append(model.new_bool_var(""))
+        model.add(gap >= pair.distance.ascending).only_enforce_if(ways[-1])
+        model.add_implication(ways[-1], down.Not())
+    if pair.distance.descending is not None:
+        reach = sizes[pair.source] - sizes[pair.target] + pair.distance.descending
+        ways.append(model.new_bool_var(""))
+        model.add(-gap >= reach).only_enforce_if(ways[-1])
+        model.add_implication(ways[-1], down)
+    return ways

@@ -7,28 +7,31 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache, partial
 
-from tinyc.errors import ModelError
-from tinyc.ir import Graph, Op, Operands, Operation, Tensor
-from tinyc.kernels.catalogue import select
-from tinyc.kernels.contract import Extent, Isa, Kernel
-from tinyc.ops import Concatenation, InputRows, Reshape
+from tinyc.ir import Graph
+from tinyc.kernels.catalogue import affordable
+from tinyc.kernels.contract import Extent, Isa
+from tinyc.ops import InvertedBottleneck
 from tinyc.plan.banks import Bank, place_in_banks
+from tinyc.plan.blocks import in_blocks
 from tinyc.plan.candidates import Region, kept_rows
 from tinyc.plan.exact import Searched, judge, least_memory_in_any_order, settle
-from tinyc.plan.place import ALIGNMENT, Buffer, Overlap, Placement, Problem, place
-from tinyc.plan.problem import STATE, group_ticks, make_problem, scratch_name
+from tinyc.plan.lives import members_of, within
+from tinyc.plan.place import ALIGNMENT, Buffer, Overlap, Placement, Problem, live_together, place
+from tinyc.plan.problem import STATE, as_run, group_ticks, make_problem, scratch_name
 from tinyc.plan.regions import Tile
 from tinyc.plan.search import Partition, Point, layers, least_work, patches, points_below, spare_scratch
 from tinyc.plan.step import Step
-from tinyc.plan.views import View, assign_views, whole
-
-NO_KERNEL = (Concatenation, InputRows, Reshape)
-"""Operators that become views or copies."""
-
+from tinyc.plan.steps import make_steps
+from tinyc.plan.views import View, whole
 
 _Lean = tuple[tuple[Step, ...], Mapping[str, View], Point]
 """The steps with kernels of the least scratch, in the best order, and their least memory."""
 
+BLOCKS = "but for the bottlenecks in blocks of channels, which a heuristic chose"
+MOST_SLOWDOWN = 1.05
+"""How many times the instructions a plan may take for less memory, where both are within the budget."""
+USUAL_STACK = 440
+"""The deepest frame of the kernels that need no more memory for it."""
 MOST_ATTEMPTS = 8
 """How often to ask for a smaller peak where placement needs more than its bound."""
 
@@ -62,14 +65,13 @@ class Group:
     sinks: tuple[int, ...] = (0,)
     reads: tuple[tuple[int, ...], ...] = ()
     rings: Mapping[str, int] = field(default_factory=dict)
-    scratch: str | None = None
     tiles: tuple[tuple[Tile, ...], ...] = ()
     """For each tile what each step makes; empty: the region runs once, over everything."""
     widths: Mapping[str, int] = field(default_factory=dict)
     """The columns that each ring keeps, where there are tiles."""
     extra_macs: int = 0
     ticks: int = 1
-    """How many ticks of buffers' lives it takes; a region's calls."""
+    """How many ticks of buffers' lives it takes as it runs; a region's calls."""
     state: str | None = None
     """The buffer of a region that takes the input row by row: how many rows each step has made."""
 
@@ -100,6 +102,17 @@ class Plan:
         """Roots of which only so many rows exist anywhere in the plan."""
         return kept_rows(self.steps)
 
+    def scratch(self, step: int) -> str | None:
+        """The buffer that a step has as scratch."""
+        name = scratch_name(step)
+        return name if name in self.placement.offsets else None
+
+    @property
+    def as_run(self) -> Problem:
+        """What was placed, as it is of use in the directions chosen, one tick a call."""
+        down = [group.direction is Direction.DESCENDING for group in self.groups]
+        return as_run(self.problem, self.partition, down)
+
     def offset(self, view: View) -> int:
         """A view's first byte in the arena of its bank."""
         return self.placement.offsets[view.root] + view.offset
@@ -125,8 +138,14 @@ class Plan:
 
     @property
     def extra_macs(self) -> int:
-        """Multiply-accumulates that tiles compute again."""
-        return sum(group.extra_macs for group in self.groups)
+        """Multiply-accumulates that tiles and blocks of channels compute again."""
+        again = sum(step.op.repeated_macs(step.operands) for step in self.steps)
+        return again + sum(group.extra_macs for group in self.groups)
+
+    @property
+    def extra_stack(self) -> int:
+        """The bytes by which its kernels may go beyond the stack that every plan is given room for."""
+        return max(0, max((step.kernel.stack for step in self.steps), default=0) - USUAL_STACK)
 
     @property
     def regions(self) -> int:
@@ -160,6 +179,8 @@ def judged(plan: Plan, schedule: str, *, effort: float = 2.0) -> Plan:
     """The plan with what the search proves of it."""
     tiled, reached = any(group.tiles for group in plan.groups), plan.placement.bytes
     found = judge(plan.graph, plan.steps, plan.views, schedule=schedule, tiled=tiled, reached=reached, effort=effort)
+    if any(isinstance(step.op, InvertedBottleneck) for step in plan.steps):
+        found = replace(found, kind=f"{found.kind}, {BLOCKS}", exhaustive=False)
     return replace(plan, searched=found)
 
 
@@ -174,7 +195,7 @@ def _in_banks(
     """`plan` in several banks, or where its parts do not fit, the least work whose parts do."""
 
     def within(each: Plan) -> bool:
-        return each.placement.fits and (budget is None or each.arena_bytes <= budget)
+        return each.placement.fits and (budget is None or each.arena_bytes + each.extra_stack <= budget)
 
     best = _placed_in_banks(plan, banks, budget, effort)
     if within(best) or schedule != "auto":
@@ -205,8 +226,12 @@ def _in_one_bank(graph: Graph, *, isas: tuple[Isa, ...], schedule: str, budget: 
     best = min(best, _least_arena(graph, best.steps, best.views, effort), key=lambda plan: plan.arena_bytes)
     if schedule != "auto" or budget is None or best.arena_bytes <= budget:
         return best
-    fitting = (plan for plan in _for_budget(graph, isas, lean, budget, effort) if plan.arena_bytes <= budget)
-    return next(fitting, None) or min((best, *_smaller(graph, isas, lean, effort)), key=lambda plan: plan.arena_bytes)
+    ways = (_for_budget(graph, isas, lean, budget, effort), _in_blocks(graph, isas, effort))
+    firsts = (next((plan for plan in way if plan.arena_bytes + plan.extra_stack <= budget), None) for way in ways)
+    fitting = [plan for plan in firsts if plan is not None]
+    if fitting:
+        return min(fitting, key=lambda plan: (plan.extra_macs, plan.arena_bytes))
+    return min((best, *_smaller(graph, isas, lean, effort)), key=lambda plan: plan.arena_bytes)
 
 
 def _least_arena(graph: Graph, steps: tuple[Step, ...], views: Mapping[str, View], effort: float) -> Plan:
@@ -243,10 +268,9 @@ def _for_budget(
 def make_front(graph: Graph, *, isas: tuple[Isa, ...], effort: float = 2.0) -> tuple[Plan, ...]:
     """The plan that `auto` chooses, then those that need less memory for more work, down to the least that tiles reach."""
     front = [_in_one_bank(graph, isas=isas, schedule="auto", budget=None, effort=effort)]
-    for plan in _smaller(graph, isas, partial(_lean, graph, isas), effort):
+    smaller = _smaller(graph, isas, partial(_lean, graph, isas), effort)
+    for plan in sorted(smaller, key=lambda plan: (plan.extra_macs, plan.arena_bytes)):
         if plan.arena_bytes < front[-1].arena_bytes:
-            if len(front) > 1 and plan.extra_macs <= front[-1].extra_macs:
-                front.pop()
             front.append(plan)
     return tuple(front)
 
@@ -257,27 +281,19 @@ def _smaller(graph: Graph, isas: tuple[Isa, ...], lean: Callable[[], _Lean], eff
     yield _with_spare(graph, isas, steps, views, point, effort)
     for smaller in points_below(graph, steps, views, peak=point.peak):
         yield _with_spare(graph, isas, steps, views, smaller, effort)
+    yield from _in_blocks(graph, isas, effort)
+
+
+def _in_blocks(graph: Graph, isas: tuple[Isa, ...], effort: float) -> Iterator[Plan]:
+    """Plans with ever more inverted bottlenecks in blocks of channels, for ever less memory."""
+    for each in in_blocks(graph, isas):
+        yield _with_spare(each.graph, isas, each.steps, each.views, each.point, effort)
 
 
 def _lean(graph: Graph, isas: tuple[Isa, ...]) -> _Lean:
     steps, views = make_steps(graph, isas=isas, scratch={operation.name: 0 for operation in graph.operations})
     ordered, point = least_memory_in_any_order(graph, steps, views)
     return ordered, views, point
-
-
-def make_steps(
-    graph: Graph, *, isas: tuple[Isa, ...], scratch: Mapping[str, int] | None = None
-) -> tuple[tuple[Step, ...], dict[str, View]]:
-    """The kernel runs that a graph comes down to, in the graph's order, and where its tensors live relative to one another.
-
-    `scratch` limits it for the operations that it names.
-    """
-    limits = scratch or {}
-    kernels = {
-        o.name: _kernel(graph, o, isas, limits.get(o.name)) for o in graph.operations if not isinstance(o.op, NO_KERNEL)
-    }
-    views = assign_views(graph, kernels)
-    return _steps(graph, kernels, views, isas), views
 
 
 def _with_less_scratch(
@@ -290,8 +306,8 @@ def _with_less_scratch(
 ) -> Plan:
     """`plan`, or one with kernels that need less scratch where scratch makes the peak.
 
-    The one of least arena times instructions: a hundredth of the one is worth a hundredth of the other.  Where only the other is within
-    the budget, as fast as the budget allows.
+    The one of least arena squared times instructions, a hundredth of memory being worth two hundredths of work, among those that take at
+    most `MOST_SLOWDOWN` of the instructions of the fastest.  Where only the other is within the budget, as fast as the budget allows.
     """
     lean, lean_views, point = leanest()
     full = {step.name: step for step in plan.steps}
@@ -300,11 +316,12 @@ def _with_less_scratch(
     if point.peak >= plan.arena_bytes:
         return plan
     spare = spare_scratch(graph, lean, lean_views, point)
-    work = _work_by_scratch([full[step.name] for step in lean], lean, spare)
+    work = _work_by_scratch(lean, spare, isas)
     if budget is not None and plan.arena_bytes > budget:
         extra = max((e for e in work if point.peak + e <= budget), default=0)
     else:
-        extra = min(work, key=lambda e: min(point.peak + e, plan.arena_bytes) * work[e])
+        fast = [e for e in work if work[e] <= MOST_SLOWDOWN * min(work.values())]
+        extra = min(fast, key=lambda e: min(point.peak + e, plan.arena_bytes) ** 2 * work[e])
         if point.peak + extra >= plan.arena_bytes:
             return plan
     found = _with_spare(graph, isas, lean, lean_views, point, effort, extra=extra)
@@ -335,15 +352,19 @@ def _with_spare(
     return _placed(graph, tuple(by_name[step.name] for step in lean), views, point.partition, effort)
 
 
-def _work_by_scratch(full: Sequence[Step], lean: Sequence[Step], spare: Sequence[int]) -> dict[int, int]:
-    """For every number of bytes above the lean plan's peak that lets another step use its fast kernel, the instructions of all steps."""
-    steps = [
-        (fast.scratch_bytes - room, fast.kernel.cost(fast.op, fast.operands), slow.kernel.cost(slow.op, slow.operands))
-        for fast, slow, room in zip(full, lean, spare, strict=True)
+def _work_by_scratch(lean: Sequence[Step], spare: Sequence[int], isas: tuple[Isa, ...]) -> dict[int, int]:
+    """For every number of bytes above the lean plan's peak that lets another step use a faster kernel, the instructions of all steps."""
+    ways = [
+        [(way.scratch - room, way.cost) for way in affordable(step.op, step.operands, isas)]
+        for step, room in zip(lean, spare, strict=True)
     ]
+    least = [min(lacking for lacking, _ in way) for way in ways]
     return {
-        extra: sum(slow if lacking > extra else fast for lacking, fast, slow in steps)
-        for extra in sorted({0, *(lacking for lacking, _, _ in steps if lacking > 0)})
+        extra: sum(
+            min(cost for lacking, cost in way if lacking <= max(extra, fewest))
+            for way, fewest in zip(ways, least, strict=True)
+        )
+        for extra in sorted({0, *(lacking for way in ways for lacking, _ in way if lacking > 0)})
     }
 
 
@@ -384,10 +405,13 @@ def _plan(
 def _live(partition: Partition, problem: Problem, placement: Placement) -> tuple[tuple[Buffer, ...], ...]:
     """For each step, the buffers that hold something of use when its group fills most of the arena."""
     live: list[tuple[Buffer, ...]] = []
+    spread = placement.spread
     for part, start, end in group_ticks(partition):
-        ticks = {start, *(b.first for b in problem.buffers if start <= b.first < end)}
-        sets = [tuple(b for b in problem.buffers if b.first <= tick <= b.last) for tick in sorted(ticks)]
-        fullest = max(sets, key=lambda buffers: covered(buffers, placement.spread))
+        fullest: tuple[Buffer, ...] = ()
+        for moment in live_together([replace(b, lives=within(b.lives, start, end - 1)) for b in problem.buffers]):
+            if moment.bytes > covered(fullest, spread):
+                buffers = tuple(problem.buffers[index] for index in members_of(moment.members))
+                fullest = max(fullest, buffers, key=lambda each: covered(each, spread))
         live += [fullest] * (part.end - part.start if isinstance(part, Region) else 1)
     return tuple(live)
 
@@ -417,122 +441,12 @@ def layer_by_layer_bytes(graph: Graph) -> int:
     return peak
 
 
-def _kernel(graph: Graph, operation: Operation, isas: tuple[Isa, ...], scratch: int | None) -> Kernel:
-    try:
-        return select(operation.op, graph.operands(operation), isas, scratch=scratch)
-    except ValueError as reason:
-        raise ModelError(
-            f"operation {operation.source_index} {operation.op.kind} ({operation.name}): {reason}"
-        ) from None
-
-
-def _steps(
-    graph: Graph, kernels: Mapping[str, Kernel], views: Mapping[str, View], isas: tuple[Isa, ...]
-) -> tuple[Step, ...]:
-    steps: list[Step] = []
-    for operation in graph.operations:
-        operands = graph.operands(operation)
-        if isinstance(operation.op, Concatenation):
-            steps += _concatenation_steps(operation, operation.op, operands, views, isas)
-        elif isinstance(operation.op, InputRows):
-            steps.append(_pushed_step(operation, operation.op, operands, views, isas))
-        elif isinstance(operation.op, Reshape):
-            steps += _reshape_steps(operation, operands, views, isas)
-        else:
-            steps.append(
-                _step(operation, operation.op, operands, kernels[operation.name], views, views[operands.output.name])
-            )
-    return tuple(steps)
-
-
-def _step(
-    operation: Operation,
-    op: Op,
-    operands: Operands,
-    kernel: Kernel,
-    views: Mapping[str, View],
-    output: View,
-    *,
-    name: str | None = None,
-) -> Step:
-    activations = op.activations(operands)
-    return Step(
-        name=name or operation.name,
-        op=op,
-        operands=operands,
-        kernel=kernel,
-        activations=activations,
-        inputs=tuple(None if (t := operands.input(i)).is_constant else views[t.name] for i in activations),
-        output=output,
-        source_index=operation.source_index,
-    )
-
-
-def _concatenation_steps(
-    operation: Operation, op: Concatenation, operands: Operands, views: Mapping[str, View], isas: tuple[Isa, ...]
-) -> list[Step]:
-    """A copy for every piece that is not already where it belongs."""
-    output = operands.output
-    axis = op.axis % len(output.shape)
-    steps: list[Step] = []
-    index = 0
-    for number, tensor in enumerate(operands.inputs):
-        assert tensor is not None
-        place = _piece_view(operation, output, views[output.name], axis, index)
-        index += tensor.shape[axis]
-        if not tensor.is_constant and views[tensor.name] == place:
-            continue
-        copied = replace(tensor, name=f"{output.name}:{number}", data=None)
-        pair = Operands(inputs=(tensor,), outputs=(copied,))
-        copy = Reshape(shape=tensor.shape)
-        name = f"{operation.name}:{number}"
-        steps.append(_step(operation, copy, pair, select(copy, pair, isas), views, place, name=name))
-    return steps
-
-
-def _piece_view(operation: Operation, output: Tensor, place: View, axis: int, index: int) -> View:
-    rank = len(output.shape)
-    if axis == rank - 1:
-        return replace(place, offset=place.offset + index * output.dtype.bytes)
-    if rank >= 4 and axis == rank - 2:
-        return replace(place, offset=place.offset + index * place.pixel_stride)
-    if any(size != 1 for size in output.shape[:axis]):
-        raise ModelError(
-            f"operation {operation.source_index} concatenation: axis {axis} of {output.shape} is not supported."
-        )
-    rows = output.hwc[0] // output.shape[axis]
-    return replace(place, offset=place.offset + index * rows * place.row_stride)
-
-
-def _pushed_step(
-    operation: Operation, op: InputRows, operands: Operands, views: Mapping[str, View], isas: tuple[Isa, ...]
-) -> Step:
-    """A copy of each row that the caller pushes; what it copies from is not in the arena."""
-    pair = Operands(inputs=(replace(operands.input(0), shape=op.shape),), outputs=operands.outputs)
-    copy = Reshape(shape=op.shape)
-    step = _step(operation, copy, pair, select(copy, pair, isas), views, views[operands.output.name])
-    return replace(step, inputs=(None,), pushed=True)
-
-
-def _reshape_steps(
-    operation: Operation, operands: Operands, views: Mapping[str, View], isas: tuple[Isa, ...]
-) -> list[Step]:
-    source, target = operands.input(0), operands.output
-    if not source.is_constant:
-        here, there = views[source.name], views[target.name]
-        if (here.root, here.offset) == (there.root, there.offset):
-            return []
-    flat = (1, source.elements)
-    pair = Operands(inputs=(replace(source, shape=flat),), outputs=(replace(target, shape=flat),))
-    copy = Reshape(shape=flat)
-    return [_step(operation, copy, pair, select(copy, pair, isas), views, views[target.name])]
-
-
 def _group(steps: tuple[Step, ...], number: int, part: Region | int, problem: Problem, placement: Placement) -> Group:
     """The group with its mode and direction, now that placement has decided what overlaps."""
-    direction = Direction.DESCENDING if number in placement.descending else Direction.ASCENDING
-    scratch = scratch_name(number)
-    scratch_used = scratch if scratch in placement.offsets else None
+    down = number in placement.descending
+    if isinstance(part, Region):
+        down = down if part.descending is None else part.descending
+    direction = Direction.DESCENDING if down else Direction.ASCENDING
     if isinstance(part, Region):
         return Group(
             steps=tuple(range(part.start, part.end)),
@@ -543,20 +457,19 @@ def _group(steps: tuple[Step, ...], number: int, part: Region | int, problem: Pr
             tiles=part.tiles,
             widths=part.widths,
             extra_macs=part.extra_macs,
-            scratch=scratch_used,
             ticks=part.calls,
             state=STATE if any(step.pushed for step in steps[part.start : part.end]) else None,
         )
     step = steps[part]
     if step.kernel.extent is Extent.WHOLE:
-        return Group(steps=(part,), mode=Mode.WHOLE, scratch=scratch_used)
+        return Group(steps=(part,), mode=Mode.WHOLE)
     bytewise = step.kernel.in_place and direction is Direction.ASCENDING
     touching = not bytewise and any(
         _touch(overlap, problem, placement) for overlap in problem.overlaps if overlap.group == number
     )
     if not touching and step.kernel.extent is Extent.LONG_ROW and _is_long(step):
-        return Group(steps=(part,), mode=Mode.LONG_ROW, scratch=scratch_used)
-    return Group(steps=(part,), direction=direction, scratch=scratch_used)
+        return Group(steps=(part,), mode=Mode.LONG_ROW)
+    return Group(steps=(part,), direction=direction)
 
 
 def _touch(overlap: Overlap, problem: Problem, placement: Placement) -> bool:

@@ -1,6 +1,7 @@
 """Steps in groups become a placement problem: buffers with lifetimes in ticks, and pairs that may overlap.
 
-A step by itself takes one tick, a region one for each of its calls, so that what a region frees early can be used again within it.
+A step by itself takes one tick, a region one for each of its calls, so that what a region frees early can be used again within it; where it
+may run in either direction, one for each call of both.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import replace
 from tinyc.ir import Graph, Window
 from tinyc.plan.bounds import pinned_lifetimes, pinned_roots, single_distances, state_bytes
 from tinyc.plan.candidates import Lifetime, Region
+from tinyc.plan.lives import Lives, joined, shifted, within
 from tinyc.plan.overlap import Distance
 from tinyc.plan.place import Buffer, Overlap, Problem
 from tinyc.plan.search import Partition
@@ -21,9 +23,9 @@ STATE = ":state"
 """The buffer in which a region that takes the input row by row keeps its counters from push to push."""
 
 
-def scratch_name(group: int) -> str:
-    """The buffer that the steps of a group share as scratch."""
-    return f":scratch {group}"
+def scratch_name(step: int) -> str:
+    """The buffer that a step has as scratch."""
+    return f":scratch {step}"
 
 
 def make_problem(graph: Graph, steps: Sequence[Step], views: Views, partition: Partition) -> Problem:
@@ -60,7 +62,7 @@ def _starts(partition: Partition) -> list[int]:
     """The first tick of each group, and one past the last."""
     starts = [0]
     for part in partition:
-        starts.append(starts[-1] + (part.calls if isinstance(part, Region) else 1))
+        starts.append(starts[-1] + (part.ticks if isinstance(part, Region) else 1))
     return starts
 
 
@@ -76,34 +78,68 @@ def _group_of(partition: Partition) -> dict[int, int]:
 def _buffer(
     life: Lifetime, count: int, partition: Partition, starts: Sequence[int], group_of: Mapping[int, int]
 ) -> Buffer:
-    """A root's buffer: a ring where its group says so; its lifetime to the tick."""
-    size, first = life.bytes, 0
-    if life.first >= 0:
-        number = group_of[life.first]
-        part = partition[number]
-        first = starts[number]
+    """A root's buffer: a ring where its group says so; its life to the tick."""
+    size = life.bytes
+    given, kept = life.first < 0, life.last >= count
+    born = 0 if given else group_of[life.first]
+    dies = len(partition) if kept else group_of[life.last]
+    spans = [(starts[0], starts[0])] if given else []
+    for number in range(born, min(dies + 1, len(partition))):
+        part, at = partition[number], starts[number]
+        entered, left = given or number > born, number < dies
         if isinstance(part, Region):
-            first += part.ticks[life.root][0]
             size = part.ring_bytes.get(life.root, size)
-    if life.last >= count:
-        return Buffer(name=life.root, bytes=size, first=first, last=starts[-1])
-    number = group_of[life.last]
-    part = partition[number]
-    last = starts[number] + (part.ticks[life.root][1] if isinstance(part, Region) else 0)
-    return Buffer(name=life.root, bytes=size, first=first, last=last)
+            spans += shifted(part.lives(life.root, entered=entered, left=left), at)
+        else:
+            spans.append((at, at))
+    if kept:
+        spans.append((starts[-1], starts[-1]))
+    return Buffer(name=life.root, bytes=size, lives=joined(spans))
 
 
 def _scratch(steps: Sequence[Step], number: int, part: Region | int, starts: Sequence[int]) -> list[Buffer]:
-    chosen = steps[part.start : part.end] if isinstance(part, Region) else steps[part : part + 1]
-    first, last = starts[number], starts[number + 1] - 1
-    size = max(step.scratch_bytes for step in chosen)
-    used = sum(2 * step.scratch_bytes * step.operands.output.hwc[0] * step.operands.output.hwc[1] for step in chosen)
-    buffers = [Buffer(name=scratch_name(number), bytes=size, first=first, last=last, traffic=used)] if size else []
+    """The scratch of each step of a group, and the counters of a region that waits for rows."""
+    at = starts[number]
+    if not isinstance(part, Region):
+        return [_scratch_buffer(steps, part, ((at, at),))] if steps[part].scratch_bytes else []
+    buffers = [
+        _scratch_buffer(steps, index, shifted(turns, at))
+        for index, turns in enumerate(part.turns, part.start)
+        if steps[index].scratch_bytes
+    ]
+    chosen = steps[part.start : part.end]
     if any(step.pushed for step in chosen):
         state = state_bytes(len(chosen))
         rows = sum(step.operands.output.hwc[0] for step in chosen)
-        buffers.append(Buffer(name=STATE, bytes=state, first=first, last=last, traffic=state * rows))
+        buffers.append(Buffer(name=STATE, bytes=state, lives=((at, at + part.ticks - 1),), traffic=state * rows))
     return buffers
+
+
+def _scratch_buffer(steps: Sequence[Step], index: int, lives: Lives) -> Buffer:
+    size = steps[index].scratch_bytes
+    rows, columns, _ = steps[index].operands.output.hwc
+    return Buffer(name=scratch_name(index), bytes=size, lives=lives, traffic=2 * size * rows * columns)
+
+
+def as_run(problem: Problem, partition: Partition, descending: Sequence[bool]) -> Problem:
+    """The same buffers, of use only at the ticks of the direction in which each group runs; one tick a call."""
+    kept: list[tuple[int, int, int]] = []
+    tick = 0
+    for (part, start, _), down in zip(group_ticks(partition), descending, strict=True):
+        both = isinstance(part, Region) and part.ticks > part.calls
+        calls = part.calls if isinstance(part, Region) else 1
+        first = start + calls if both and down else start
+        kept.append((first, first + calls - 1, tick - first))
+        tick += calls
+    end = _starts(partition)[-1]
+    kept.append((end, end, tick - end))
+    buffers = tuple(replace(b, lives=_kept(b.lives, kept)) for b in problem.buffers)
+    return replace(problem, buffers=tuple(b for b in buffers if b.lives))
+
+
+def _kept(lives: Lives, ranges: Sequence[tuple[int, int, int]]) -> Lives:
+    """What of the lives lies in ranges of ticks, each moved by its third number."""
+    return joined(span for low, high, by in ranges for span in shifted(within(lives, low, high), by))
 
 
 def _traffic(steps: Sequence[Step]) -> dict[str, int]:

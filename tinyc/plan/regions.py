@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tinyc.ir import Window
+from tinyc.plan.lives import Lives, joined
 
-Rule = Callable[[int], int]
+Calls = Sequence[tuple[int, int]]
+"""Calls in order: a step and its logical row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class RowStep:
     rows: int
     target: str
     reads: tuple[Read, ...]
+    carries: bool = False
+    """Whether it makes each row from its row before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +52,15 @@ class Tile:
 class Walk:
     """What a simulated region needs.
 
-    `calls` are (step, logical row) in order; `rings` the rows that each inner root must keep; `ticks` the first and the last call that
-    touches each root; `distances` bytes D for every (input root, output root): see `overlap.py`.
+    `rings` are the rows that each inner root must keep, `lives` the calls at which its ring holds
+    something of use; `touched` the first and the last call that reads or writes each root; `distances` bytes D for every (input root,
+    output root): see `overlap.py`.
     """
 
-    calls: tuple[tuple[int, int], ...]
+    calls: Calls
     rings: Mapping[str, int]
-    ticks: Mapping[str, tuple[int, int]]
+    lives: Mapping[str, Lives]
+    touched: Mapping[str, tuple[int, int]]
     distances: Mapping[tuple[str, str], int]
 
 
@@ -86,16 +92,19 @@ def walk_order(
 class _Simulation:
     steps: Sequence[RowStep]
     descending: bool
+    limits: Sequence[tuple[int, int]]
     needs: list[list[tuple[list[int], int]]] = field(default_factory=list)
     """For each step, in demand order: how many rows each of its rows needs, of which writer."""
     readers: dict[str, list[tuple[int, list[int]]]] = field(default_factory=dict)
     """For each root: its readers, and the lowest row that each of their rows needs (one more entry: when they are done)."""
+    writers: dict[str, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for index, step in enumerate(self.steps):
+        for index, (step, (_, end)) in enumerate(zip(self.steps, self.limits, strict=True)):
+            self.writers.setdefault(step.target, []).append(index)
             self.needs.append([(self.hi(step.rows, read), w) for read in step.reads for w in read.writers])
             for read in step.reads:
-                self.readers.setdefault(read.root, []).append((index, [*self.lo(step.rows, read), read.rows]))
+                self.readers.setdefault(read.root, []).append((index, [*self.lo(step.rows, read)[:end], read.rows]))
 
     def lo(self, rows: int, read: Read) -> list[int]:
         """For each logical row, the first logical row of `read` that it needs, within the tensor."""
@@ -119,6 +128,13 @@ class _Simulation:
         """The lowest row of `root` that a reader's next row, or any later one, still needs."""
         return min((lowest[made[step]] for step, lowest in self.readers.get(root, ())), default=0)
 
+    def is_of_use(self, root: str, made: Sequence[int]) -> bool:
+        """Whether a row of `root` that is made is still needed."""
+        mine = self.writers[root]
+        if any(self.steps[step].carries and self.limits[step][0] < made[step] < self.limits[step][1] for step in mine):
+            return True
+        return self.oldest(root, made) < max(made[step] for step in mine)
+
 
 def simulate(
     steps: Sequence[RowStep],
@@ -135,12 +151,14 @@ def simulate(
 
     `band` limits each step to logical rows [first, end); by default all.
     """
-    simulation = _Simulation(steps, descending)
     limits = band or [(0, step.rows) for step in steps]
+    simulation = _Simulation(steps, descending, limits)
     calls = tuple(walk_order(limits, sinks, simulation.missing))
     made = [first for first, _ in limits]
     rings = dict.fromkeys(inner, 1)
-    ticks: dict[str, tuple[int, int]] = {}
+    since: dict[str, int] = {}
+    lives: dict[str, list[tuple[int, int]]] = {root: [] for root in inner}
+    touched: dict[str, tuple[int, int]] = {}
     distances: dict[tuple[str, str], int] = {}
     for tick, (index, row) in enumerate(calls):
         step = steps[index]
@@ -151,7 +169,19 @@ def simulate(
             for source in dying:
                 gap = written - simulation.oldest(source, made) * row_bytes[source]
                 distances[source, step.target] = max(gap, distances.get((source, step.target), gap))
-        for root in (step.target, *(read.root for read in step.reads)):
-            ticks[root] = (ticks.get(root, (tick, tick))[0], tick)
         made[index] += 1
-    return Walk(calls=calls, rings=rings, ticks=ticks, distances=distances)
+        for root in {step.target, *(read.root for read in step.reads)}:
+            touched[root] = (touched.get(root, (tick, tick))[0], tick)
+            if root in inner:
+                since.setdefault(root, tick)
+                if not simulation.is_of_use(root, made):
+                    lives[root].append((since.pop(root), tick))
+    for root, first in since.items():
+        lives[root].append((first, len(calls) - 1))
+    return Walk(
+        calls=calls,
+        rings=rings,
+        lives={root: joined(spans) for root, spans in lives.items() if spans},
+        touched=touched,
+        distances=distances,
+    )

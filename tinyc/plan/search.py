@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from tinyc.ir import Graph
-from tinyc.plan.bounds import NEVER, Floors, best_region, group_bound, pinned_lifetimes, pinned_roots
+from tinyc.plan.bounds import NEVER, Floors, beside_scratch, best_region, group_bound, pinned_lifetimes, pinned_roots
 from tinyc.plan.candidates import Lifetime, Region
 from tinyc.plan.step import Step
 from tinyc.plan.tiles import tile_region
@@ -83,13 +83,10 @@ def least_work(
 
 def spare_scratch(graph: Graph, steps: Sequence[Step], views: Views, point: Point) -> list[int]:
     """For each step, the bytes of scratch that it may use without raising the point's peak."""
-    search = _Search(graph, steps, views)
-    spare: list[int] = []
-    for part in point.partition:
-        group = range(part.start, part.end) if isinstance(part, Region) else range(part, part + 1)
-        used = max(steps[index].scratch_bytes for index in group)
-        spare += [point.peak - search.bound(part) + used] * len(group)
-    return spare
+    pinned, alive = pinned_roots(graph, views), pinned_lifetimes(graph, steps, views)
+    return [
+        point.peak - beside for part in point.partition for beside in beside_scratch(graph, steps, alive, pinned, part)
+    ]
 
 
 def patches(graph: Graph, steps: Sequence[Step], views: Views, *, peak: int | None) -> Point | None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from tinyc.ir import Graph, Window
-from tinyc.plan.candidates import Region, row_step
-from tinyc.plan.regions import Tile, simulate
+from tinyc.plan.candidates import NOTHING, Region, row_step, turns
+from tinyc.plan.lives import Lives, joined, shifted
+from tinyc.plan.regions import Tile, Walk, simulate
 from tinyc.plan.step import Step
 from tinyc.plan.views import View
 
@@ -51,18 +52,22 @@ def tile_region(graph: Graph, steps: Sequence[Step], region: Region, *, bands: i
     ]
     if any(each.first >= each.end or each.x0 >= each.x1 for tile in tiles for each in tile):
         return None
-    rings = _rings(graph, chosen, region, tiles)
+    walks = _walks(chosen, region, tiles)
+    rings = {root: min(max(walk.rings[root] for walk in walks), graph.tensors[root].hwc[0]) for root in region.rings}
     widths = {root: max(_width(chosen, tile, root) for tile in tiles) for root in region.rings}
     pixel = {root: graph.tensors[root].hwc[2] * graph.tensors[root].dtype.bytes for root in widths}
     made = sum(_macs(step, tile[position]) for tile in tiles for position, step in enumerate(chosen))
-    calls = sum(each.end - each.first for tile in tiles for each in tile)
+    calls = sum(len(walk.calls) for walk in walks)
     return replace(
         region,
         rings=rings,
         ring_bytes={root: rings[root] * widths[root] * pixel[root] for root in rings},
-        ticks=dict.fromkeys(region.ticks, (0, calls - 1)),
+        ring_lives=_lives(walks),
+        turns=turns(len(chosen), [[call for walk in walks for call in walk.calls]], calls),
+        touched=({root: (0, calls - 1) for touched in region.touched for root in touched},),
         distances={},
         calls=calls,
+        descending=False,
         tiles=tuple(tuple(tile) for tile in tiles),
         widths=widths,
         extra_macs=max(0, round(made - sum(step.op.macs(step.operands) for step in chosen))),
@@ -138,26 +143,35 @@ def _columns_line_up(graph: Graph, chosen: Sequence[Step], region: Region) -> bo
     return True
 
 
-def _rings(graph: Graph, chosen: Sequence[Step], region: Region, tiles: Sequence[Sequence[Tile]]) -> dict[str, int]:
-    """The rows that each inner root must keep, the most over all bands."""
+def _walks(chosen: Sequence[Step], region: Region, tiles: Sequence[Sequence[Tile]]) -> list[Walk]:
+    """The walk of each tile; those of one band are the same."""
     row_steps = [row_step(chosen, position, order) for position, order in enumerate(region.reads)]
-    rings = dict.fromkeys(region.rings, 1)
-    seen: set[tuple[tuple[int, int], ...]] = set()
+    seen: dict[tuple[tuple[int, int], ...], Walk] = {}
+    walks: list[Walk] = []
     for tile in tiles:
         band = tuple((each.first, each.end) for each in tile)
-        if band in seen:
-            continue
-        seen.add(band)
-        walk = simulate(
-            row_steps,
-            sinks=region.sinks,
-            descending=False,
-            inner=frozenset(region.rings),
-            row_bytes={},
-            band=band,
-        )
-        rings = {root: max(rows, walk.rings[root]) for root, rows in rings.items()}
-    return {root: min(rows, graph.tensors[root].hwc[0]) for root, rows in rings.items()}
+        if band not in seen:
+            seen[band] = simulate(
+                row_steps,
+                sinks=region.sinks,
+                descending=False,
+                inner=frozenset(region.rings),
+                row_bytes={},
+                band=band,
+            )
+        walks.append(seen[band])
+    return walks
+
+
+def _lives(walks: Sequence[Walk]) -> dict[str, Lives]:
+    """When each ring is of use, tile after tile."""
+    spans: dict[str, list[tuple[int, int]]] = {root: [] for root in walks[0].rings}
+    tick = 0
+    for walk in walks:
+        for root, lives in walk.lives.items():
+            spans[root] += shifted(lives, tick)
+        tick += len(walk.calls)
+    return {root: joined(each or NOTHING) for root, each in spans.items()}
 
 
 def _macs(step: Step, tile: Tile) -> float:

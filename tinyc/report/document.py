@@ -96,7 +96,7 @@ def _analysis(analysis: Analysis) -> Document:
                 {
                     "arena_bytes": way.block_bytes,
                     "extra_macs_ratio": way.extra_macs / max(macs, 1),
-                    "ram_bytes": way.block_bytes + analysis.stack_allowance,
+                    "ram_bytes": way.block_bytes + analysis.stack_allowance + way.extra_stack,
                 }
                 for way in analysis.ways
             ],

@@ -16,7 +16,7 @@
 /* A region: layers 0 to 3 run together, row by row; what they hand to one another is never whole.
  * It starts at the last layer.  A layer that lacks a row goes to the one that makes it, which makes one and goes back.
  * No row is made twice.
- *   0 conv2d -> 8x6x2, conv2d_direct_s8__dsp, a ring of 1 row
+ *   0 conv2d -> 8x6x2, stem_s8__dsp, a ring of 1 row
  *   1 depthwise_conv2d -> 4x3x4, depthwise_conv2d_s8__dsp, a ring of 1 row
  *   2 resize_nearest_neighbor -> 8x6x4, resize_nearest_neighbor__scalar, a ring of 1 row
  *   3 mul -> 8x6x6, mul_s8__dsp
@@ -43,8 +43,8 @@ layer_3: { /* mul */
         if (made[2] < need) {
             goto layer_2;
         }
-        in[1] = arena + 420;
-        in[0] = arena + 372;
+        in[1] = arena + 492;
+        in[0] = arena + 444;
         branching_l03(arena + row * 36, in, 0, 6);
         ++made[3];
         goto next;
@@ -57,8 +57,8 @@ layer_2: { /* resize_nearest_neighbor */
         if (made[1] < need) {
             goto layer_1;
         }
-        in[0] = arena + 408;
-        branching_l02(arena + 374, in, 0, 6);
+        in[0] = arena + 480;
+        branching_l02(arena + 446, in, 0, 6);
         ++made[2];
         goto layer_3;
     }
@@ -70,7 +70,7 @@ layer_1: { /* depthwise_conv2d */
             in[k] = (y < 0 || y >= 8) ? branching_padding_0
                 : (const void *)(arena + 108 + y * 24);
         }
-        branching_l01(arena + 408, in, 0, 3);
+        branching_l01(arena + 480, in, 0, 3);
         ++made[1];
         goto layer_2;
     }
@@ -82,7 +82,7 @@ layer_0: { /* conv2d */
             in[k] = (y < 0 || y >= 8) ? NULL
                 : (const void *)(arena + 108 + y * 24);
         }
-        branching_l00(arena + 372, in, 0, 6, arena + 300);
+        branching_l00(arena + 444, in, 0, 6, arena + 300);
         ++made[0];
         goto layer_3;
     }
@@ -152,7 +152,7 @@ int8_t *branching_input(branching_t *model, unsigned index)
     case 0:
         return (int8_t *)(void *)(model->arena + 108);
     case 1:
-        return (int8_t *)(void *)(model->arena + 420);
+        return (int8_t *)(void *)(model->arena + 492);
     default:
         return NULL;
     }

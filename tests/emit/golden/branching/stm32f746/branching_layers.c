@@ -30,7 +30,7 @@ static const tinyc_conv2d_s8_dsp branching_l00_parameters = {
 
 void branching_l00(void *out, const void *const *in, int32_t x0, int32_t x1, void *scratch)
 {
-    conv2d_direct_s8__dsp(out, in, x0, x1, &branching_l00_parameters, scratch);
+    stem_s8__dsp(out, in, x0, x1, &branching_l00_parameters, scratch);
 }
 
 /* 1 depthwise_conv2d -> 4x3x4: depthwise_conv2d_1 */

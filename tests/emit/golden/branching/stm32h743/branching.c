@@ -16,7 +16,7 @@
 /* A region: layers 0 to 3 run together, row by row; what they hand to one another is never whole.
  * It starts at the last layer.  A layer that lacks a row goes to the one that makes it, which makes one and goes back.
  * No row is made twice.
- *   0 conv2d -> 8x6x2, conv2d_direct_s8__dsp, a ring of 1 row
+ *   0 conv2d -> 8x6x2, stem_s8__dsp, a ring of 1 row
  *   1 depthwise_conv2d -> 4x3x4, depthwise_conv2d_s8__dsp, a ring of 1 row
  *   2 resize_nearest_neighbor -> 8x6x4, resize_nearest_neighbor__scalar, a ring of 1 row
  *   3 mul -> 8x6x6, mul_s8__dsp
@@ -44,7 +44,7 @@ layer_3: { /* mul */
             goto layer_2;
         }
         in[1] = arena_axi;
-        in[0] = arena_dtcm + 72;
+        in[0] = arena_dtcm + 144;
         branching_l03(arena_axi + 72 + row * 36, in, 0, 6);
         ++made[3];
         goto next;
@@ -57,8 +57,8 @@ layer_2: { /* resize_nearest_neighbor */
         if (made[1] < need) {
             goto layer_1;
         }
-        in[0] = arena_dtcm + 108;
-        branching_l02(arena_dtcm + 74, in, 0, 6);
+        in[0] = arena_dtcm + 180;
+        branching_l02(arena_dtcm + 146, in, 0, 6);
         ++made[2];
         goto layer_3;
     }
@@ -70,7 +70,7 @@ layer_1: { /* depthwise_conv2d */
             in[k] = (y < 0 || y >= 8) ? branching_padding_0
                 : (const void *)(arena_axi + 8 + y * 24);
         }
-        branching_l01(arena_dtcm + 108, in, 0, 3);
+        branching_l01(arena_dtcm + 180, in, 0, 3);
         ++made[1];
         goto layer_2;
     }
@@ -82,7 +82,7 @@ layer_0: { /* conv2d */
             in[k] = (y < 0 || y >= 8) ? NULL
                 : (const void *)(arena_axi + 8 + y * 24);
         }
-        branching_l00(arena_dtcm + 72, in, 0, 6, arena_dtcm);
+        branching_l00(arena_dtcm + 144, in, 0, 6, arena_dtcm);
         ++made[0];
         goto layer_3;
     }

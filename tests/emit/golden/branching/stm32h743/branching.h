@@ -15,7 +15,7 @@ extern "C" {
 #define BRANCHING_MODEL_SHA256 "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a"
 
 /* The buffers that the model needs, each in the memory of its name: inputs, outputs and everything between live in them. */
-#define BRANCHING_ARENA_DTCM_BYTES 120u
+#define BRANCHING_ARENA_DTCM_BYTES 192u
 #define BRANCHING_ARENA_AXI_BYTES 360u
 #define BRANCHING_ARENA_ALIGN 16u
 
