@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tinyc.ir import DType, Op, Operands, Quantization, Tensor
 from tinyc.ir.types import Array, Shape
+from tinyc.kernels.contract import Kernel
 from tinyc.ops.attributes import NO_PADDING, Activation, Padding
 from tinyc.ops.conv2d import Conv2D
 from tinyc.ops.depthwise_conv2d import DepthwiseConv2D
@@ -16,6 +18,11 @@ from tinyc.ops.fully_connected import FullyConnected
 X_SCALE, Y_SCALE = 2.0**-4, 2.0**-6
 WEIGHTS, INPUTS, SPREAD = 40, 73, 60
 """Standard deviations: of random weights and inputs, and, about, of outputs."""
+
+
+def with_compact(kernels: Iterable[Kernel]) -> list[Kernel]:
+    """Catalogue rows, and those that take their place where flash counts most."""
+    return [row for kernel in kernels for row in (kernel, kernel.compact) if row is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +36,16 @@ class Layer:
     def expected(self) -> Array:
         """What the operator's meaning in numpy gives."""
         return self.op.evaluate(self.operands, self.values)[0]
+
+
+def with_factors(layer: Layer, exponents: tuple[int, ...]) -> Layer:
+    """The layer with output factors 0.75 * 2^e, one exponent a channel."""
+    x, weights, bias = layer.operands.inputs
+    assert x is not None and weights is not None and weights.quantization is not None
+    scale = 0.75 * layer.operands.output.scale / x.scale
+    scales = tuple(float(np.float32(scale * 2.0**e)) for e in exponents)
+    turned = replace(weights, quantization=replace(weights.quantization, scales=scales))
+    return replace(layer, operands=replace(layer.operands, inputs=(x, turned, bias)))
 
 
 class Layers:

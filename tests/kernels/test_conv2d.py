@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from driver import Case, has_tools, run_cases
-from layers import Layer, Layers
+from layers import Layer, Layers, with_compact
 
 from tinyc.kernels import conv2d
 from tinyc.kernels.catalogue import select
@@ -18,6 +18,7 @@ from tinyc.ops.attributes import Activation, Padding
 from tinyc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyc.ops.window import output_size
 
+ROWS = with_compact(conv2d.KERNELS)
 ACTIVATIONS = (Activation.NONE, Activation.RELU_N1_TO_1, Activation.RELU, Activation.RELU6)
 
 
@@ -118,17 +119,17 @@ def _name(kernel: Kernel) -> str:
     return f"{kernel.name}-{kernel.op.kind}"
 
 
-@pytest.mark.parametrize("kernel", conv2d.KERNELS, ids=_name)
+@pytest.mark.parametrize("kernel", ROWS, ids=_name)
 def test_host(kernel: Kernel) -> None:
     _check(kernel, 32, "host")
 
 
-@pytest.mark.parametrize("kernel", [k for k in conv2d.KERNELS if k.isa is Isa.DSP], ids=_name)
+@pytest.mark.parametrize("kernel", [k for k in ROWS if k.isa is Isa.DSP], ids=_name)
 def test_an386(kernel: Kernel) -> None:
     _check(kernel, 32, "an386")
 
 
-@pytest.mark.parametrize("kernel", [k for k in conv2d.KERNELS if k.isa is Isa.DSP], ids=_name)
+@pytest.mark.parametrize("kernel", [k for k in ROWS if k.isa is Isa.DSP], ids=_name)
 def test_an386_clang(kernel: Kernel) -> None:
     _check(kernel, 8, "an386-clang")
 

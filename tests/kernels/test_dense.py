@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from driver import Case, has_tools, run_cases
-from layers import Layer, Layers
+from layers import Layer, Layers, with_compact
 
 from tinyc.kernels import dense
 from tinyc.kernels.contract import Extent, Isa, Kernel, Strides
 from tinyc.ops.attributes import Activation
+
+ROWS = with_compact(dense.KERNELS)
 
 
 def _layer(layers: Layers, kernel: Kernel, index: int) -> Layer:
@@ -67,16 +69,16 @@ def _check(kernel: Kernel, count: int, target: str) -> None:
         np.testing.assert_array_equal(result.output, layer.expected(), err_msg=f"{index}: {layer.op} {layer.operands}")
 
 
-@pytest.mark.parametrize("kernel", dense.KERNELS, ids=lambda k: k.name)
+@pytest.mark.parametrize("kernel", ROWS, ids=lambda k: k.name)
 def test_host(kernel: Kernel) -> None:
     _check(kernel, 32, "host")
 
 
-@pytest.mark.parametrize("kernel", [k for k in dense.KERNELS if k.isa is Isa.DSP], ids=lambda k: k.name)
+@pytest.mark.parametrize("kernel", [k for k in ROWS if k.isa is Isa.DSP], ids=lambda k: k.name)
 def test_an386(kernel: Kernel) -> None:
     _check(kernel, 32, "an386")
 
 
-@pytest.mark.parametrize("kernel", [k for k in dense.KERNELS if k.isa is Isa.DSP], ids=lambda k: k.name)
+@pytest.mark.parametrize("kernel", [k for k in ROWS if k.isa is Isa.DSP], ids=lambda k: k.name)
 def test_an386_clang(kernel: Kernel) -> None:
     _check(kernel, 8, "an386-clang")

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from driver import Case, has_tools, run_cases
-from layers import Layer, Layers
+from layers import Layer, Layers, with_factors
 
 from tinyc.kernels.catalogue import ALL, select
 from tinyc.kernels.contract import Isa, Kernel
@@ -21,22 +21,12 @@ WINDOWS = {(3, 1): SAME_3, (3, 2): Padding(0, 1, 0, 1), (5, 1): Padding(2, 2, 2,
 """(size, stride) -> padding."""
 
 
-def _with_factors(layer: Layer, exponents: tuple[int, ...]) -> Layer:
-    """The layer with output factors 0.75 * 2^e, one exponent a channel."""
-    x, weights, bias = layer.operands.inputs
-    assert x is not None and weights is not None and weights.quantization is not None
-    scale = 0.75 * layer.operands.output.scale / x.scale
-    scales = tuple(float(np.float32(scale * 2.0**e)) for e in exponents)
-    turned = replace(weights, quantization=replace(weights.quantization, scales=scales))
-    return replace(layer, operands=replace(layer.operands, inputs=(x, turned, bias)))
-
-
 def _dsp_rows(layer: Layer) -> list[Kernel]:
     return [k for k in ALL if k.isa is Isa.DSP and k.op is DepthwiseConv2D and k.accepts(layer.op, layer.operands)]
 
 
 @pytest.mark.parametrize("target", ["host", "an386"])
-def test_channels_with_factors_of_one_and_more(target: str) -> None:
+def test_channelswith_factors_of_one_and_more(target: str) -> None:
     if not has_tools(target):
         pytest.skip(f"no tools for {target}")
     layers, cases = Layers(11), []
@@ -44,7 +34,7 @@ def test_channels_with_factors_of_one_and_more(target: str) -> None:
         drawn = layers.depthwise(
             (1, 9, 13, 6), (size, size), stride=(stride, stride), padding=padding, activation=Activation.RELU6
         )
-        layer = _with_factors(drawn, (-9, 0, 1, -7, 3, 6))
+        layer = with_factors(drawn, (-9, 0, 1, -7, 3, 6))
         rows = _dsp_rows(layer)
         assert rows and select(layer.op, layer.operands, (Isa.SCALAR, Isa.DSP)).isa is Isa.DSP
         cases += [(layer, Case(kernel=row, op=layer.op, operands=layer.operands, values=layer.values)) for row in rows]
@@ -54,8 +44,8 @@ def test_channels_with_factors_of_one_and_more(target: str) -> None:
 
 def test_a_factor_that_does_not_fit_is_refused() -> None:
     drawn = Layers(3).depthwise((1, 5, 5, 4), (3, 3), padding=SAME_3, activation=Activation.RELU)
-    assert _dsp_rows(_with_factors(drawn, (-9, 6, -9, -9)))
-    assert not _dsp_rows(_with_factors(drawn, (-9, 8, -9, -9)))
+    assert _dsp_rows(with_factors(drawn, (-9, 6, -9, -9)))
+    assert not _dsp_rows(with_factors(drawn, (-9, 8, -9, -9)))
 
 
 @pytest.mark.parametrize("activation", [Activation.NONE, Activation.RELU])

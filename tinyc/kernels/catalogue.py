@@ -34,7 +34,7 @@ from tinyc.kernels import (
 from tinyc.kernels.calibration import best, factors
 from tinyc.kernels.contract import Extent, Isa, Kernel
 
-ALL: tuple[Kernel, ...] = (
+CHOICES: tuple[Kernel, ...] = (
     *conv2d.KERNELS,
     *conv2d_mve.KERNELS,
     *dense.KERNELS,
@@ -54,6 +54,8 @@ ALL: tuple[Kernel, ...] = (
     *softmax.KERNELS,
 )
 
+ALL: tuple[Kernel, ...] = (*CHOICES, *(kernel.compact for kernel in CHOICES if kernel.compact is not None))
+"""What is chosen from, and the compact forms that take a choice's place where flash counts most."""
 
 DEAREST = 1.5
 """How many times the instructions of the fastest kernel one may take to save scratch."""
@@ -63,7 +65,7 @@ DEAREST = 1.5
 def calibrated(core: Isa) -> tuple[Kernel, ...]:
     """Every row; what it predicts is what was counted on cores whose best instruction set is `core`, as far as any was."""
     found = factors().get(core, {})
-    return tuple(_scaled(kernel, found[kernel.name]) if kernel.name in found else kernel for kernel in ALL)
+    return tuple(_scaled(kernel, found[kernel.name]) if kernel.name in found else kernel for kernel in CHOICES)
 
 
 def _scaled(kernel: Kernel, factor: float) -> Kernel:
@@ -129,3 +131,9 @@ def _accepting(op: Op, same: _Same, isas: frozenset[Isa]) -> tuple[Way, ...]:
     by_rows = [k for k in found if k.extent is not Extent.WHOLE]
     kernels = by_rows if by_rows and operands.output.hwc[0] > 1 else found
     return tuple(Way(k, k.cost(op, operands), k.scratch(op, operands)) for k in kernels)
+
+
+def compact(kernel: Kernel, op: Op, operands: Operands) -> Kernel:
+    """The compact form of a chosen kernel, where there is one that accepts; else the kernel."""
+    smaller = kernel.compact
+    return kernel if smaller is None or not smaller.accepts(op, operands) else smaller

@@ -94,5 +94,8 @@ class Kernel:
     over_read: int = 0
     scratch: Callable[[Op, Operands], int] = lambda op, operands: 0
     stack: int = 0
+    compact: Kernel | None = None
+    """The same kernel with constants that take less flash and a few instructions more; it needs no more scratch."""
     outlined: bool = False
-    """Its loops are functions of their own, which layers share without being told; known constants only choose among them."""
+    """A copy of its own for each layer takes no more code than one for all: its loops are functions of their own, which layers share
+    without being told, or known constants leave little of it."""

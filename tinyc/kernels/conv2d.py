@@ -13,7 +13,7 @@ from tinyc.ir.types import DType
 from tinyc.kernels import dense
 from tinyc.kernels.contract import Bound, CArray, Extent, Isa, Kernel, Strides, contiguous
 from tinyc.kernels.packing import Pairs, dual_is_exact, pack_dual, window_order
-from tinyc.kernels.requantize import Ties, fast, general
+from tinyc.kernels.requantize import Constants, FastRequantization, Ties, general, layer_words, requantization
 from tinyc.ops.attributes import activation_range
 from tinyc.ops.conv2d import Conv2D
 from tinyc.ops.depthwise_conv2d import DepthwiseConv2D
@@ -109,7 +109,12 @@ def _runs(op: Op, operands: Operands, strides: Strides) -> _Runs:
     return _Runs(count=columns, length=depth, rows=rows)
 
 
-def _is_exact(op: Op, operands: Operands, ties: Ties) -> bool:
+def _requantization(op: Op, operands: Operands, constants: Constants) -> FastRequantization | None:
+    assert isinstance(op, Conv2D)
+    return requantization(op, op.activation, operands, constants)
+
+
+def _is_exact(op: Op, operands: Operands, ties: Ties, constants: Constants) -> bool:
     """Whether dual words and the five-instruction requantization are exact, with this treatment of ties."""
     assert isinstance(op, Conv2D)
     if not _is_int8(operands):
@@ -117,7 +122,7 @@ def _is_exact(op: Op, operands: Operands, ties: Ties) -> bool:
     weights = operands.input(1).values.astype(np.int64).reshape(operands.input(1).shape[0], -1)
     if not dual_is_exact(weights, input_limits=operands.input(0).dtype.limits):
         return False
-    found = fast(op, op.activation, operands)
+    found = _requantization(op, operands, constants)
     return found is not None and found.ties is ties
 
 
@@ -135,17 +140,19 @@ def _is_in_words(op: Op, operands: Operands) -> bool:
     return operands.input(1).shape[3] % 4 == 0
 
 
-def _products(op: Op, operands: Operands, strides: Strides, order: Pairs) -> dict[str, int | CArray]:
+def _products(
+    op: Op, operands: Operands, strides: Strides, order: Pairs, constants: Constants
+) -> dict[str, int | CArray]:
     """The fields of `tinyc_products_s8_dsp`."""
     assert isinstance(op, Conv2D)
     weights, output = operands.input(1), operands.output
     least, most = activation_range(op.activation, output)
-    requantization = fast(op, op.activation, operands)
-    assert requantization is not None
+    found = _requantization(op, operands, constants)
+    assert found is not None
     matrix = weights.values.astype(np.int64).reshape(weights.shape[0], -1)
-    words = pack_dual(matrix, order, requantization.rows, block=4)
+    words = pack_dual(matrix, order, found.rows, block=4)
     return {
-        "weights": CArray(c_type="int32_t", data=words),
+        "weights": CArray(c_type="int32_t", data=layer_words(words, operands, constants)),
         "steps": len(order),
         "out_channels": weights.shape[0],
         "out_stride": strides.output,
@@ -156,16 +163,16 @@ def _products(op: Op, operands: Operands, strides: Strides, order: Pairs) -> dic
     }
 
 
-def _bind_products(op: Op, operands: Operands, strides: Strides) -> Bound:
-    return Bound(fields=_products(op, operands, strides, _runs(op, operands, strides).order))
+def _bind_products(op: Op, operands: Operands, strides: Strides, constants: Constants) -> Bound:
+    return Bound(fields=_products(op, operands, strides, _runs(op, operands, strides).order, constants))
 
 
-def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
+def _bind_dsp(op: Op, operands: Operands, strides: Strides, constants: Constants) -> Bound:
     assert isinstance(op, Conv2D)
     x, weights = operands.input(0), operands.input(1)
     _, kernel_rows, kernel_columns, depth = weights.shape
     runs = _runs(op, operands, strides)
-    products = _products(op, operands, strides, runs.order)
+    products = _products(op, operands, strides, runs.order, constants)
     return Bound(
         fields={f"products.{name}": value for name, value in products.items()}
         | {
@@ -321,10 +328,13 @@ class _Shape:
     cost: Callable[[Op, Operands, Ties], int]
     header: str = "dsp/conv2d_s8.h"
     struct: str = "tinyc_conv2d_s8_dsp"
-    bind: Callable[[Op, Operands, Strides], Bound] = _bind_dsp
+    bind: Callable[[Op, Operands, Strides, Constants], Bound] = _bind_dsp
     scratch: Callable[[Op, Operands], int] = _scratch_dsp
     extent: Extent = Extent.ROW
     strided_input: bool = True
+    at_once: int = 2
+    """Pixels for which a channel's constants are read once."""
+    has_compact: bool = True
 
 
 def _parts(part: _Part) -> _Shape:
@@ -334,13 +344,14 @@ def _parts(part: _Part) -> _Shape:
         cost=lambda op, operands, ties: _cost_parts(op, operands, ties, part),
         header="dsp/conv2d_parts_s8.h",
         scratch=lambda op, operands: _scratch_parts(op, operands, part),
+        has_compact=False,
     )
 
 
 _SHAPES = (
     _Shape(name="conv2d_s8__dsp", takes=_is_any, cost=_cost_general),
     *(_parts(part) for part in _Part),
-    _Shape(name="conv2d_direct_s8__dsp", takes=_is_in_words, cost=_cost_direct, scratch=_scratch_direct),
+    _Shape(name="conv2d_direct_s8__dsp", takes=_is_in_words, cost=_cost_direct, scratch=_scratch_direct, at_once=1),
     _Shape(name="stem_s8__dsp", takes=_is_stem, cost=_cost_stem, strided_input=False),
     _Shape(
         name="pointwise_s8__dsp",
@@ -354,20 +365,37 @@ _SHAPES = (
 
 
 def _dsp_row(shape: _Shape, ties: Ties) -> Kernel:
-    return Kernel(
+    ready = Kernel(
         name=shape.name if ties is Ties.CORRECTED else f"{shape.name}_relu",
         isa=Isa.DSP,
         op=Conv2D,
         header=shape.header,
         struct=shape.struct,
-        accepts=lambda op, operands: shape.takes(op, operands) and _is_exact(op, operands, ties),
-        bind=shape.bind,
+        accepts=lambda op, operands: shape.takes(op, operands) and _is_exact(op, operands, ties, Constants.READY),
+        bind=lambda op, operands, strides: shape.bind(op, operands, strides, Constants.READY),
         cost=lambda op, operands: shape.cost(op, operands, ties),
         extent=shape.extent,
         strided_input=shape.strided_input,
         scratch=shape.scratch,
         stack=440,
     )
+    if not shape.has_compact:
+        return ready
+    compact_form = replace(
+        ready,
+        name=ready.name.replace("_s8", "_compact_s8"),
+        accepts=lambda op, operands: shape.takes(op, operands) and _is_exact(op, operands, ties, Constants.COMPACT),
+        bind=lambda op, operands, strides: shape.bind(op, operands, strides, Constants.COMPACT),
+        cost=lambda op, operands: shape.cost(op, operands, ties) + _unpacking(operands, shape.at_once),
+        outlined=True,
+    )
+    return replace(ready, compact=compact_form)
+
+
+def _unpacking(operands: Operands, at_once: int) -> int:
+    """Instructions that make compact constants ready, for so many pixels at once."""
+    rows, columns, channels = operands.output.hwc
+    return 20 * _blocks(channels) * rows * -(-columns // at_once)
 
 
 _DSP = tuple(_dsp_row(shape, ties) for shape in _SHAPES for ties in Ties)
@@ -396,6 +424,7 @@ def _of_one_channel(kernel: Kernel) -> Kernel:
     return replace(
         kernel,
         op=DepthwiseConv2D,
+        compact=None if kernel.compact is None else _of_one_channel(kernel.compact),
         accepts=accepts,
         bind=lambda op, operands, strides: kernel.bind(*_as_convolution(op, operands), strides),
         cost=lambda op, operands: kernel.cost(*_as_convolution(op, operands)),

@@ -12,7 +12,7 @@ from tinyc.ir import ALL_ROWS, Op, Operands
 from tinyc.ir.types import DType
 from tinyc.kernels.contract import Bound, CArray, Extent, Isa, Kernel, Strides
 from tinyc.kernels.packing import Words, dual_is_exact, group_order, pack_dual, pack_plain
-from tinyc.kernels.requantize import Ties, fast, general
+from tinyc.kernels.requantize import Constants, FastRequantization, Ties, general, layer_words, requantization
 from tinyc.ops.arithmetic import Integers
 from tinyc.ops.attributes import Activation, activation_range
 from tinyc.ops.conv2d import Conv2D
@@ -96,22 +96,28 @@ def _matrix(operands: Operands) -> Integers:
     return weights.values.astype(np.int64).reshape(weights.shape[0], -1)
 
 
+def _requantization(op: Op, operands: Operands, constants: Constants) -> FastRequantization | None:
+    assert isinstance(op, (FullyConnected, Conv2D))
+    return requantization(op, op.activation, operands, constants)
+
+
 def _packed(form: Form, matrix: Integers, requantization: Integers) -> Words:
     if form is Form.PLAIN:
         return pack_plain(matrix, requantization, block=4)
     return pack_dual(matrix, group_order(matrix.shape[1]), requantization, block=8)
 
 
-def _bind_dsp(form: Form, op: Op, operands: Operands, strides: Strides) -> Bound:
+def _bind_dsp(form: Form, constants: Constants, op: Op, operands: Operands, strides: Strides) -> Bound:
     assert isinstance(op, (FullyConnected, Conv2D))
     least, most = activation_range(op.activation, operands.output)
-    requantization = fast(op, op.activation, operands)
-    assert requantization is not None
+    found = _requantization(op, operands, constants)
+    assert found is not None
     matrix = _matrix(operands)
     channels, inputs = matrix.shape
+    words = _packed(form, matrix, found.rows)
     return Bound(
         fields={
-            "weights": CArray(c_type="int32_t", data=_packed(form, matrix, requantization.rows)),
+            "weights": CArray(c_type="int32_t", data=layer_words(words, operands, constants)),
             "vectors": operands.output.elements // channels,
             "in_channels": inputs,
             "in_stride": strides.inputs[0],
@@ -123,49 +129,63 @@ def _bind_dsp(form: Form, op: Op, operands: Operands, strides: Strides) -> Bound
     )
 
 
-def _cost_dsp(form: Form, ties: Ties, operands: Operands) -> int:
+def _cost_dsp(form: Form, ties: Ties, constants: Constants, operands: Operands) -> int:
     channels = operands.input(1).shape[0]
     groups = (operands.input(1).elements // channels + 3) // 4
     block, a_group, a_block = (4, 20, 36) if form is Form.PLAIN else (8, 31, 68)
-    corrections = block if ties is Ties.CORRECTED else 0
+    corrections = (block if ties is Ties.CORRECTED else 0) + (5 * block if constants is Constants.COMPACT else 0)
     blocks = (channels + block - 1) // block
     vector = blocks * (a_group * groups + 3 * (groups // 4 + 1) + a_block + corrections) + 43
     return operands.output.elements // channels * (vector + (40 if channels % block else 0)) + 30
 
 
-def _is_exact(form: Form, ties: Ties, op: Op, operands: Operands) -> bool:
+def _is_exact(form: Form, ties: Ties, constants: Constants, op: Op, operands: Operands) -> bool:
     """Whether the form's sums and the five-instruction requantization are exact, with this treatment of ties."""
     assert isinstance(op, (FullyConnected, Conv2D))
     if not _is_int8(operands):
         return False
     if form is Form.DUAL and not dual_is_exact(_matrix(operands), input_limits=operands.input(0).dtype.limits):
         return False
-    found = fast(op, op.activation, operands)
+    found = _requantization(op, operands, constants)
     return found is not None and found.ties is ties
 
 
 def pixels_dsp_row(op: type[Op], form: Form, ties: Ties, *, takes: Callable[[Op, Operands], bool]) -> Kernel:
-    """A row for operations `op` that `takes` finds to be a product of every pixel with one matrix."""
+    """A row for operations `op` that `takes` finds to be a product of every pixel with one matrix, and its compact form."""
+    ready, smaller = (_pixels_dsp_row(op, form, ties, takes, constants) for constants in Constants)
+    return replace(ready, compact=smaller)
+
+
+def _pixels_dsp_row(
+    op: type[Op], form: Form, ties: Ties, takes: Callable[[Op, Operands], bool], constants: Constants
+) -> Kernel:
+    kind = "_compact" if constants is Constants.COMPACT else ""
     return Kernel(
-        name=f"dense{form.value}_s8__dsp{'_relu' if ties is Ties.DROPPED else ''}",
+        name=f"dense{form.value}{kind}_s8__dsp{'_relu' if ties is Ties.DROPPED else ''}",
         isa=Isa.DSP,
         op=op,
         header="dsp/dense_s8.h",
         struct="tinyc_dense_s8_dsp",
-        accepts=lambda op, operands: takes(op, operands) and _is_exact(form, ties, op, operands),
-        bind=lambda op, operands, strides: _bind_dsp(form, op, operands, strides),
-        cost=lambda op, operands: _cost_dsp(form, ties, operands),
+        accepts=lambda op, operands: takes(op, operands) and _is_exact(form, ties, constants, op, operands),
+        bind=lambda op, operands, strides: _bind_dsp(form, constants, op, operands, strides),
+        cost=lambda op, operands: _cost_dsp(form, ties, constants, operands),
         extent=Extent.LONG_ROW,
         stack=160,
     )
 
 
 def _whole_dsp_row(form: Form, ties: Ties) -> Kernel:
-    pixels = pixels_dsp_row(FullyConnected, form, ties, takes=lambda op, operands: not _is_pixelwise(op, operands))
+    ready = pixels_dsp_row(FullyConnected, form, ties, takes=lambda op, operands: not _is_pixelwise(op, operands))
+    assert ready.compact is not None
+    return replace(_whole(ready, form, Constants.READY), compact=_whole(ready.compact, form, Constants.COMPACT))
+
+
+def _whole(pixels: Kernel, form: Form, constants: Constants) -> Kernel:
+    """The row of a kernel for pixels as one for whole images."""
     return replace(
         pixels,
         name=pixels.name.replace("dense", "dense_whole"),
-        bind=lambda op, operands, strides: _bind_dsp(form, op, operands, _vectors(operands)),
+        bind=lambda op, operands, strides: _bind_dsp(form, constants, op, operands, _vectors(operands)),
         extent=Extent.WHOLE,
         strided_input=False,
         strided_output=False,

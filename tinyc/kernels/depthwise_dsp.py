@@ -1,7 +1,11 @@
-"""Depthwise convolution on Armv7E-M, four channels at a time, sums requantized in five instructions."""
+"""Depthwise convolution on Armv7E-M, four channels at a time, sums requantized in five instructions.
+
+Each kernel has a compact form, whose weights are bytes and whose constants are compact; it makes of them what the kernel reads.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,12 +14,24 @@ import numpy as np
 from tinyc.ir import Op, Operands, Quantization
 from tinyc.ir.types import Array, DType
 from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, PaddingRows, Strides
-from tinyc.kernels.requantize import FastRequantization, Ties, bias_values, fast
+from tinyc.kernels.requantize import (
+    COMPACT_BITS,
+    SHIFT_BITS,
+    Constants,
+    FastRequantization,
+    Ties,
+    bias_values,
+    compact,
+    fast,
+    layer_words,
+)
 from tinyc.ops import DepthwiseConv2D, activation_range
 from tinyc.ops.arithmetic import Integers, wrap_int32
 from tinyc.ops.scaling import convolution_multipliers
 
 GROUP = 4
+IN_ORDER, CHANNELS = (0, 1, 2, 3), (0, 2, 1, 3)
+"""Of a group, in the order of streams; the second that of windows of 3x3."""
 MOST_LEFT = 7
 """Places by which doubled weights of 8 bits can be shifted left in 16."""
 
@@ -73,13 +89,15 @@ def _widened(operands: Operands) -> Operands:
 
 def _fast(op: DepthwiseConv2D, operands: Operands) -> FastRequantization | None:
     """The requantization of the same taps seen as dense filters, one an output channel."""
-    operands = _widened(operands)
+    return fast(op, op.activation, _dense(_widened(operands)))
+
+
+def _dense(operands: Operands) -> Operands:
     weights = operands.input(1)
     _, rows, columns, channels = weights.shape
     filters = np.moveaxis(weights.values, 3, 0)
     dense = replace(weights, shape=(channels, rows, columns, 1), data=filters)
-    inputs = (operands.input(0), dense, *operands.inputs[2:])
-    return fast(op, op.activation, Operands(inputs=inputs, outputs=operands.outputs))
+    return Operands(inputs=(operands.input(0), dense, *operands.inputs[2:]), outputs=operands.outputs)
 
 
 def _bind_dsp(op: Op, operands: Operands, strides: Strides) -> Bound:
@@ -177,14 +195,165 @@ def _dsp_cost(op: Op, operands: Operands) -> int:
     return rows * (30 + 12 * len(borders) + groups * ((inside // 2) * two + (inside % 2) * one + partial))
 
 
+# --- compact forms --------------------------------------------------------------------------------------------------------
+
+
+def _compact(op: DepthwiseConv2D, operands: Operands) -> FastRequantization | None:
+    """Compact constants; None where they do not fit, or weights would have to be wider than a byte."""
+    return compact(op, op.activation, _dense(operands)) if _widened(operands) is operands else None
+
+
+def _accepts_compact(op: Op, operands: Operands) -> bool:
+    """Of what the ready form takes; a window always has a row inside the image."""
+    assert isinstance(op, DepthwiseConv2D)
+    rows = operands.input(1).shape[1]
+    meets = op.dilation[0] == 1 and max(op.padding.top, op.padding.bottom) < rows
+    return meets and _compact(op, operands) is not None
+
+
+Lanes = Callable[[Array], list[Array]]
+"""From weights of [rows, columns, groups, 4 channels] to the bytes of every word, each [groups, 4]."""
+
+
+def _lanes_3x3(w: Array) -> list[Array]:
+    """For the channels 0 and 2, then 1 and 3: upper and middle row column by column, the lowest two columns; then the last one."""
+    w = w[..., CHANNELS]
+    pairs = [
+        np.concatenate([upper[:, pair], lower[:, pair]], axis=1)
+        for pair in (slice(0, 2), slice(2, 4))
+        for upper, lower in (*((w[0, k], w[1, k]) for k in range(3)), (w[2, 0], w[2, 1]))
+    ]
+    return [*pairs, w[2, 2]]
+
+
+def _lanes_window(w: Array) -> list[Array]:
+    """Pairs of rows, column by column, for the channels 0 and 1, then 2 and 3; then a last row."""
+    rows, columns = w.shape[:2]
+    pairs = [
+        np.concatenate([w[i, k][:, pair], w[i + 1, k][:, pair]], axis=1)
+        for i in range(0, rows - 1, 2)
+        for k in range(columns)
+        for pair in (slice(0, 2), slice(2, 4))
+    ]
+    return [*pairs, *(w[-1, k] for k in range(columns) if rows % 2)]
+
+
+def _lanes_by_tap(w: Array) -> list[Array]:
+    return [tap for row in w for tap in row]
+
+
+def _stream_of_bytes(operands: Operands, requantization: Integers, lanes: Lanes, channels: tuple[int, ...]) -> Array:
+    """Per group of four channels: the words of their weights, then their constants in the order of `channels`."""
+    order = np.array(_grouped(operands.output.hwc[2])).reshape(-1, GROUP)
+    weights = operands.input(1).values.astype(np.int8)[0][:, :, order]
+    words = np.ascontiguousarray(np.concatenate(lanes(weights), axis=1)).view("<i4").astype(np.int64)
+    constants = requantization[order[:, channels]].reshape(len(order), -1)
+    stream = np.concatenate([words, constants], axis=1).ravel()
+    return layer_words(stream.astype(np.int32), operands, Constants.COMPACT)
+
+
+def _compact_row(ready: Kernel, part: int, lanes: Lanes, channels: tuple[int, ...]) -> Kernel:
+    """The form of a kernel that unpacks one group of channels after the other, in its own stack."""
+
+    def accepts(op: Op, operands: Operands) -> bool:
+        return ready.accepts(op, operands) and _accepts_compact(op, operands)
+
+    def bind(op: Op, operands: Operands, strides: Strides) -> Bound:
+        assert isinstance(op, DepthwiseConv2D)
+        found = _compact(op, operands)
+        assert found is not None
+        stream = CArray(c_type="int32_t", data=_stream_of_bytes(operands, found.rows, lanes, channels))
+        return Bound(fields={**ready.bind(op, operands, strides).fields, "stream": stream})
+
+    def cost(op: Op, operands: Operands) -> int:
+        return ready.cost(op, operands) + _unpacking(op, operands, part)
+
+    return replace(
+        ready,
+        name=ready.name.replace("_s8", "_compact_s8"),
+        header="dsp/depthwise_compact_s8.h",
+        accepts=accepts,
+        bind=bind,
+        cost=cost,
+        padding_rows=PaddingRows.ABSENT,
+        stack=ready.stack + 600,
+        outlined=True,
+    )
+
+
+def _unpacking(op: Op, operands: Operands, part: int) -> int:
+    """Instructions of unpacking every group once a row, of which some have taps outside, and of calls for each group."""
+    assert isinstance(op, DepthwiseConv2D)
+    rows, image_rows = operands.output.hwc[0], operands.input(0).hwc[0]
+    _, window_rows, window_columns, channels = operands.input(1).shape
+    starts = [row * op.stride[0] - op.padding.top for row in range(rows)]
+    outside = sum(start < 0 or start + window_rows > image_rows for start in starts)
+    taps = window_rows * window_columns
+    group = rows * (50 + 15 * taps + 70 * len(_cuts(operands, part))) + outside * 7 * taps
+    return -(-channels // GROUP) * group
+
+
+def _centered(operands: Operands, requantization: Integers) -> Integers | None:
+    """Compact rows for centered inputs: without the zero point in the bias; None where that does not fit."""
+    folded = operands.input(0).zero_point * operands.input(1).values.astype(np.int64).sum(axis=(0, 1, 2))
+    doubled = (requantization[:, 0] >> SHIFT_BITS) + 2 * folded
+    if np.abs(doubled).max(initial=0) >= 1 << COMPACT_BITS:
+        return None
+    shift = requantization[:, 0] & ((1 << SHIFT_BITS) - 1)
+    rows: Integers = np.stack([doubled << SHIFT_BITS | shift, requantization[:, 1]], axis=1)
+    return rows
+
+
+def _accepts_any_compact(op: Op, operands: Operands) -> bool:
+    assert isinstance(op, DepthwiseConv2D)
+    if op.multiplier != 1 or not _accepts_any_dsp(op, operands):
+        return False
+    found = _compact(op, operands)
+    return found is not None and _centered(operands, found.rows) is not None
+
+
+def _bind_any_compact(op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, DepthwiseConv2D)
+    x, (_, rows, columns, channels) = operands.input(0), operands.input(1).shape
+    found = _compact(op, operands)
+    assert found is not None
+    centered = _centered(operands, found.rows)
+    assert centered is not None
+    least, most = activation_range(op.activation, operands.output)
+    return Bound(
+        fields={
+            "stream": CArray(c_type="int32_t", data=_stream_of_bytes(operands, centered, _lanes_by_tap, IN_ORDER)),
+            "channels": channels,
+            "window_rows": rows,
+            "window_columns": columns,
+            "row_dilation": op.dilation[0],
+            "column_dilation": op.dilation[1],
+            "column_stride": op.stride[1],
+            "pad_left": op.padding.left,
+            "in_columns": x.hwc[1],
+            "in_stride": strides.inputs[0],
+            "out_stride": strides.output,
+            "in_zero_point": x.zero_point,
+            "ties": int(found.ties is Ties.CORRECTED),
+            "least": least,
+            "most": most,
+        }
+    )
+
+
+def _cost_any_compact(op: Op, operands: Operands) -> int:
+    rows, columns, channels = operands.output.hwc
+    _, window_rows, window_columns, _ = operands.input(1).shape
+    group = 115 + window_rows * (5 + 14 * window_columns)
+    return rows * (30 + columns * (30 + -(-channels // GROUP) * group))
+
+
 # --- windows of 3x3 on Armv7E-M, one copy of the code a stride -----------------------------------------------------------
 
 STRIDES_3X3 = (1, 2)
 PARTS = (16, 6, 3)
 """Output pixels at a time: fewer need less scratch, and more instructions."""
 COLUMN_BYTES = 28
-CHANNELS = (0, 2, 1, 3)
-"""Of a group, in the order of the stream."""
 
 
 def _is_3x3(op: Op, operands: Operands, stride: int) -> bool:
@@ -267,7 +436,7 @@ def _cost_3x3(op: Op, operands: Operands, part: int, ties: Ties) -> int:
 
 def _row_3x3(stride: int, part: int, ties: Ties) -> Kernel:
     name = "depthwise_3x3_s8__dsp" if stride == 1 else f"depthwise_3x3_s{stride}_s8__dsp"
-    return Kernel(
+    ready = Kernel(
         name=name if ties is Ties.CORRECTED else f"{name}_relu",
         isa=Isa.DSP,
         op=DepthwiseConv2D,
@@ -280,6 +449,7 @@ def _row_3x3(stride: int, part: int, ties: Ties) -> Kernel:
         scratch=lambda op, operands: _scratch_3x3(op, operands, part),
         stack=290,
     )
+    return replace(ready, compact=_compact_row(ready, part, _lanes_3x3, CHANNELS))
 
 
 # --- other windows of up to seven rows, one copy of the code -------------------------------------------------------------
@@ -384,7 +554,7 @@ def _cost_window(op: Op, operands: Operands, part: int, ties: Ties) -> int:
 
 def _row_window(part: int, ties: Ties) -> Kernel:
     name = "depthwise_window_s8__dsp"
-    return Kernel(
+    ready = Kernel(
         name=name if ties is Ties.CORRECTED else f"{name}_relu",
         isa=Isa.DSP,
         op=DepthwiseConv2D,
@@ -397,6 +567,7 @@ def _row_window(part: int, ties: Ties) -> Kernel:
         scratch=lambda op, operands: GROUP * _plane_bytes(op, operands, part),
         stack=320,
     )
+    return replace(ready, compact=_compact_row(ready, part, _lanes_window, IN_ORDER))
 
 
 # --- windows of one column, two window rows in each multiplication --------------------------------------------------------
@@ -456,6 +627,30 @@ def _cost_column(op: Op, operands: Operands) -> int:
     return rows * (20 + columns * (14 + -(-channels // GROUP) * group))
 
 
+_ANY = Kernel(
+    name="depthwise_conv2d_s8__dsp",
+    isa=Isa.DSP,
+    op=DepthwiseConv2D,
+    header="dsp/depthwise_conv2d_s8.h",
+    struct="tinyc_depthwise_conv2d_s8_dsp",
+    accepts=_accepts_any_dsp,
+    bind=_bind_dsp,
+    cost=_dsp_cost,
+    padding_rows=PaddingRows.ZERO_POINT,
+)
+
+_ANY_COMPACT = replace(
+    _ANY,
+    name="depthwise_conv2d_compact_s8__dsp",
+    header="dsp/depthwise_compact_s8.h",
+    struct="tinyc_depthwise_compact_s8_dsp",
+    accepts=_accepts_any_compact,
+    bind=_bind_any_compact,
+    cost=_cost_any_compact,
+    padding_rows=PaddingRows.ABSENT,
+    outlined=True,
+)
+
 KERNELS: tuple[Kernel, ...] = (
     Kernel(
         name="depthwise_column_s8__dsp",
@@ -467,18 +662,9 @@ KERNELS: tuple[Kernel, ...] = (
         bind=_bind_column,
         cost=_cost_column,
         padding_rows=PaddingRows.ZERO_POINT,
+        compact=_ANY_COMPACT,
     ),
     *(_row_window(part, ties) for part in PARTS_WINDOW for ties in Ties),
     *(_row_3x3(stride, part, ties) for part in PARTS for stride in STRIDES_3X3 for ties in Ties),
-    Kernel(
-        name="depthwise_conv2d_s8__dsp",
-        isa=Isa.DSP,
-        op=DepthwiseConv2D,
-        header="dsp/depthwise_conv2d_s8.h",
-        struct="tinyc_depthwise_conv2d_s8_dsp",
-        accepts=_accepts_any_dsp,
-        bind=_bind_dsp,
-        cost=_dsp_cost,
-        padding_rows=PaddingRows.ZERO_POINT,
-    ),
+    replace(_ANY, compact=_ANY_COMPACT),
 )

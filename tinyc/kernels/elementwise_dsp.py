@@ -109,6 +109,7 @@ KERNELS: tuple[Kernel, ...] = (
             cost=_affine_cost,
             extent=extent,
             in_place=True,
+            outlined=True,
         )
         for extent, accepts in ((Extent.LONG_ROW, _accepts_affine_long_row), (Extent.ROW, _accepts_affine))
         for op in (Add, Sub)

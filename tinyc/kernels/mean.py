@@ -119,5 +119,6 @@ KERNELS: tuple[Kernel, ...] = (
         bind=_bind,
         cost=_cost,
         extent=Extent.WHOLE,
+        outlined=True,
     ),
 )

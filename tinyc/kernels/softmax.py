@@ -1,6 +1,8 @@
-"""The softmax kernel and its table of exponentials."""
+"""The softmax kernel, with a table of exponentials or without."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,16 +36,44 @@ def _cost(op: Op, operands: Operands) -> int:
     return rows * columns * (30 * channels + 150)
 
 
-KERNELS: tuple[Kernel, ...] = (
-    Kernel(
-        name="softmax_s8__scalar",
-        isa=Isa.SCALAR,
-        op=Softmax,
-        header="scalar/softmax_s8.h",
-        struct="tinyc_softmax_s8",
-        accepts=_accepts,
-        bind=_bind,
-        cost=_cost,
-        extent=Extent.LONG_ROW,
-    ),
+def _bind_compact(op: Op, operands: Operands, strides: Strides) -> Bound:
+    assert isinstance(op, Softmax)
+    multiplier = op.multiplier(operands)
+    return Bound(
+        fields={
+            "channels": operands.output.hwc[2],
+            "in_stride": strides.inputs[0],
+            "out_stride": strides.output,
+            "multiplier": multiplier.mantissa,
+            "shift": multiplier.shift,
+            "most": min(op.most_steps(operands), 255),
+        }
+    )
+
+
+def _cost_compact(op: Op, operands: Operands) -> int:
+    rows, columns, channels = operands.output.hwc
+    return rows * columns * (260 * channels + 150)
+
+
+_TABLE = Kernel(
+    name="softmax_s8__scalar",
+    isa=Isa.SCALAR,
+    op=Softmax,
+    header="scalar/softmax_s8.h",
+    struct="tinyc_softmax_s8",
+    accepts=_accepts,
+    bind=_bind,
+    cost=_cost,
+    extent=Extent.LONG_ROW,
 )
+
+_COMPACT = replace(
+    _TABLE,
+    name="softmax_compact_s8__scalar",
+    struct="tinyc_softmax_compact_s8",
+    bind=_bind_compact,
+    cost=_cost_compact,
+)
+
+KERNELS: tuple[Kernel, ...] = (replace(_TABLE, compact=_COMPACT),)

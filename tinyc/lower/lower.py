@@ -11,6 +11,7 @@ import numpy as np
 
 from tinyc.ir import Tensor, Window
 from tinyc.ir.types import Array
+from tinyc.kernels.catalogue import compact
 from tinyc.kernels.contract import CArray, Extent, PaddingRows, Strides
 from tinyc.lower.program import ARENA, Arena, Constant, Demand, Layer, Loop, LoopTile, Port, Program, RegionLoop, Source
 from tinyc.plan import Direction, Group, Mode, Plan, Step, View
@@ -23,7 +24,11 @@ PUSHED_ROW = "pushed"
 
 
 def lower(plan: Plan, *, model_name: str, sha256: str, share: bool = False) -> Program:
-    """`share`: layers of one kernel call one copy of it (smaller); otherwise each has its own (faster)."""
+    """`share`: the smaller program, whose kernels are compact where they can be, and whose layers of one kernel call one copy of it;
+    otherwise each layer has its own (faster).
+    """
+    if share:
+        plan = replace(plan, steps=tuple(replace(s, kernel=compact(s.kernel, s.op, s.operands)) for s in plan.steps))
     prefix = c_identifier(model_name)
     pool = _Pool(prefix)
     used = Counter(step.kernel.name for step in plan.steps if not step.kernel.outlined)

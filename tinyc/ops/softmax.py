@@ -77,9 +77,14 @@ class Softmax(Pixelwise):
         """exp(-beta * scale * d) in Q0.31 for d = 0 ... 255; 0 where TFLite holds it to be negligible."""
         multiplier = self.multiplier(operands)
         steps = -np.arange(256, dtype=np.int64)
-        least = -math.floor((2**DIFFERENCE_BITS - 1) * 2.0 ** (31 - DIFFERENCE_BITS) / 2.0**multiplier.shift)
+        least = -self.most_steps(operands)
         scaled = multiplier.scale(np.maximum(steps, least))
         return np.where(steps >= least, exp_on_negative_values(scaled, DIFFERENCE_BITS), 0)
+
+    def most_steps(self, operands: Operands) -> int:
+        """The last d that is not negligible."""
+        greatest = (2**DIFFERENCE_BITS - 1) << (31 - DIFFERENCE_BITS)
+        return math.floor(math.ldexp(greatest, -self.multiplier(operands).shift))
 
     def multiplier(self, operands: Operands) -> Multiplier:
         """From stored differences to Q5.26."""

@@ -89,10 +89,10 @@ TINYC_NAKED void tinyc_add_part(TINYC_ARGUMENT const tinyc_part *job)
             "sub r5, r5, r7\n"                                                                                                 \
             "sub r8, r8, r10\n"                                                                                                \
             "sub r9, r9, r11\n"                                                                                                \
-            TINYC_REQUANTIZE_PAIR(high_mul, "r6", "r7", "lsl #1")                                                              \
-            TINYC_REQUANTIZE_PAIR(high_mul, "r4", "r5", "asr #7")                                                              \
-            TINYC_REQUANTIZE_PAIR(high_mul, "r10", "r11", "lsl #1")                                                            \
-            TINYC_REQUANTIZE_PAIR(high_mul, "r8", "r9", "asr #7")                                                              \
+            TINYC_REQUANTIZE_PAIR(TINYC_READY, high_mul, "r6", "r7", "lsl #1")                                                 \
+            TINYC_REQUANTIZE_PAIR(TINYC_READY, high_mul, "r4", "r5", "asr #7")                                                 \
+            TINYC_REQUANTIZE_PAIR(TINYC_READY, high_mul, "r10", "r11", "lsl #1")                                               \
+            TINYC_REQUANTIZE_PAIR(TINYC_READY, high_mul, "r8", "r9", "asr #7")                                                 \
             "ldmia.w sp, {r0, r2, r3}\n"                                                                                       \
             "strb r6, [r2], #1\n"                                                                                              \
             "strb r4, [r2], #1\n"                                                                                              \
@@ -134,9 +134,10 @@ TINYC_SHARED void tinyc_add_part(const tinyc_part *job)
 TINYC_INLINE void tinyc_store_sums_c(const int32_t *sums, const int32_t *constants, int8_t *out_a, int8_t *out_b, int32_t skip,
                                      const int32_t *sums_end, int32_t ties)
 {
+    const tinyc_form form = {TINYC_REQUANTIZATION_WORDS, ties, 0};
     for (; sums != sums_end; sums += TINYC_BLOCK_SUMS, out_a += 4, out_b += 4) {
-        (void)tinyc_store_1x4(out_a, sums, constants, ties);
-        constants = tinyc_store_1x4(out_b, sums + 4, constants, ties) + skip / (int32_t)sizeof *constants;
+        (void)tinyc_store_1x4(out_a, sums, constants, &form);
+        constants = tinyc_store_1x4(out_b, sums + 4, constants, &form) + skip / (int32_t)sizeof *constants;
     }
 }
 
@@ -223,7 +224,7 @@ TINYC_SHARED void tinyc_conv2d_parts(int8_t *out, const void *const *in, int32_t
     if (((x1 - x0) & 1) != 0) {
         tinyc_window last;
         (void)tinyc_set_window(&last, (tinyc_run *)(void *)scratch, in, left, origin, p);
-        tinyc_multiply_window(out, &last, &p->products, window);
+        tinyc_multiply_window(out, &last, &p->products, TINYC_REQUANTIZATION_WORDS, window);
     }
 }
 

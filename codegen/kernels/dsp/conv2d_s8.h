@@ -10,7 +10,7 @@
 
 /* What the pixels of windows are multiplied by, and where they lie. */
 typedef struct {
-    const int32_t *weights; /* blocks of four output channels: 2 * steps dual words, 16 constants */
+    const int32_t *weights; /* blocks of four output channels: 2 * steps dual words, 16 constants; compact: `zero`, then blocks with 8 */
     int32_t steps;          /* pairs of inputs of one window */
     int32_t out_channels;
     int32_t out_stride; /* bytes from one output pixel to the next */
@@ -35,10 +35,16 @@ typedef struct {
     const int8_t *outside; /* a pixel of zero points */
 } tinyc_conv2d_s8_dsp;
 
-/* The end of the first `blocks` blocks of four channels. */
-TINYC_INLINE const int32_t *tinyc_blocks_end(const tinyc_products_s8_dsp *p, int32_t blocks)
+/* The end of the first `blocks` blocks of four channels; `words` constants a channel. */
+TINYC_INLINE const int32_t *tinyc_blocks_end(const tinyc_products_s8_dsp *p, int32_t blocks, int32_t words)
 {
-    return p->weights + blocks * (2 * p->steps + 4 * TINYC_REQUANTIZATION_WORDS);
+    return tinyc_first_block(p->weights, words) + blocks * (2 * p->steps + 4 * words);
+}
+
+/* What skips code, below `zero`. */
+TINYC_INLINE uint32_t tinyc_with_zero(uint32_t skip, const tinyc_products_s8_dsp *p)
+{
+    return tinyc_pkhbt_lsl16(skip, (uint32_t)p->weights[0]);
 }
 
 /* The activation's range, where it is narrower than int8's. */
@@ -56,63 +62,87 @@ TINYC_INLINE int32_t tinyc_is_whole(const tinyc_products_s8_dsp *p)
 }
 
 /* Two widened pixels times all output channels; b may be a again. */
-TINYC_SHARED void tinyc_multiply_ragged(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_products_s8_dsp *p, tinyc_pair_blocks *pair)
-{
-    const int32_t *whole_end = job->weights_end;
-    if (p->out_channels >= 4) {
-        job->out_a = out_a;
-        job->out_b = out_b;
-        pair(job);
+#define TINYC_DEFINE_MULTIPLY(name, words)                                                                                     \
+    TINYC_SHARED void name(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_products_s8_dsp *p, tinyc_pair_blocks *pair)\
+    {                                                                                                                          \
+        const int32_t *whole_end = job->weights_end;                                                                           \
+        if (p->out_channels >= 4) {                                                                                            \
+            job->out_a = out_a;                                                                                                \
+            job->out_b = out_b;                                                                                                \
+            pair(job);                                                                                                         \
+        }                                                                                                                      \
+        if ((p->out_channels & 3) != 0) {                                                                                      \
+            int8_t last[8];                                                                                                    \
+            job->weights = whole_end;                                                                                          \
+            job->weights_end = tinyc_blocks_end(p, (p->out_channels + 3) >> 2, words);                                         \
+            job->out_a = last;                                                                                                 \
+            job->out_b = last + 4;                                                                                             \
+            pair(job);                                                                                                         \
+            for (int32_t c = p->out_channels & ~3; c < p->out_channels; ++c) {                                                 \
+                out_a[c] = last[c & 3];                                                                                        \
+                out_b[c] = last[4 + (c & 3)];                                                                                  \
+            }                                                                                                                  \
+            job->weights = tinyc_first_block(p->weights, words);                                                               \
+            job->weights_end = whole_end;                                                                                      \
+        }                                                                                                                      \
+        tinyc_clamp_pixel(out_a, p);                                                                                           \
+        tinyc_clamp_pixel(out_b, p);                                                                                           \
     }
-    if ((p->out_channels & 3) != 0) {
-        int8_t last[8];
-        job->weights = whole_end;
-        job->weights_end = tinyc_blocks_end(p, (p->out_channels + 3) >> 2);
-        job->out_a = last;
-        job->out_b = last + 4;
-        pair(job);
-        for (int32_t c = p->out_channels & ~3; c < p->out_channels; ++c) {
-            out_a[c] = last[c & 3];
-            out_b[c] = last[4 + (c & 3)];
-        }
-        job->weights = p->weights;
-        job->weights_end = whole_end;
-    }
-    tinyc_clamp_pixel(out_a, p);
-    tinyc_clamp_pixel(out_b, p);
-}
 
-TINYC_INLINE void tinyc_multiply(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_products_s8_dsp *p, tinyc_pair_blocks *pair)
+TINYC_DEFINE_MULTIPLY(tinyc_multiply_ragged, TINYC_REQUANTIZATION_WORDS)
+TINYC_DEFINE_MULTIPLY(tinyc_multiply_compact, TINYC_COMPACT_WORDS)
+
+TINYC_INLINE void tinyc_multiply(int8_t *out_a, int8_t *out_b, tinyc_pairs *job, const tinyc_products_s8_dsp *p, int32_t words,
+                                 tinyc_pair_blocks *pair)
 {
     if (tinyc_is_whole(p)) {
         job->out_a = out_a;
         job->out_b = out_b;
         pair(job);
+    } else if (words == TINYC_COMPACT_WORDS) {
+        tinyc_multiply_compact(out_a, out_b, job, p, pair);
     } else {
         tinyc_multiply_ragged(out_a, out_b, job, p, pair);
     }
 }
 
 /* One window, where its runs lie, times all output channels. */
-TINYC_SHARED void tinyc_multiply_window(int8_t *out, tinyc_window *job, const tinyc_products_s8_dsp *p, tinyc_window_blocks *window)
+#define TINYC_DEFINE_MULTIPLY_WINDOW(name, words)                                                                              \
+    TINYC_SHARED void name(int8_t *out, tinyc_window *job, const tinyc_products_s8_dsp *p, tinyc_window_blocks *window)        \
+    {                                                                                                                          \
+        job->weights = tinyc_first_block(p->weights, words);                                                                   \
+        job->weights_end = tinyc_blocks_end(p, p->out_channels >> 2, words);                                                   \
+        if (words == TINYC_COMPACT_WORDS) {                                                                                    \
+            job->skip = tinyc_with_zero(job->skip, p);                                                                         \
+        }                                                                                                                      \
+        job->out = out;                                                                                                        \
+        if (p->out_channels >= 4) {                                                                                            \
+            window(job);                                                                                                       \
+        }                                                                                                                      \
+        if ((p->out_channels & 3) != 0) {                                                                                      \
+            int8_t last[4];                                                                                                    \
+            job->weights = job->weights_end;                                                                                   \
+            job->weights_end = tinyc_blocks_end(p, (p->out_channels + 3) >> 2, words);                                         \
+            job->out = last;                                                                                                   \
+            window(job);                                                                                                       \
+            for (int32_t c = p->out_channels & ~3; c < p->out_channels; ++c) {                                                 \
+                out[c] = last[c & 3];                                                                                          \
+            }                                                                                                                  \
+        }                                                                                                                      \
+        tinyc_clamp_pixel(out, p);                                                                                             \
+    }
+
+TINYC_DEFINE_MULTIPLY_WINDOW(tinyc_multiply_window_ready, TINYC_REQUANTIZATION_WORDS)
+TINYC_DEFINE_MULTIPLY_WINDOW(tinyc_multiply_window_compact, TINYC_COMPACT_WORDS)
+
+TINYC_INLINE void tinyc_multiply_window(int8_t *out, tinyc_window *job, const tinyc_products_s8_dsp *p, int32_t words,
+                                        tinyc_window_blocks *window)
 {
-    job->weights = p->weights;
-    job->weights_end = tinyc_blocks_end(p, p->out_channels >> 2);
-    job->out = out;
-    if (p->out_channels >= 4) {
-        window(job);
+    if (words == TINYC_COMPACT_WORDS) {
+        tinyc_multiply_window_compact(out, job, p, window);
+    } else {
+        tinyc_multiply_window_ready(out, job, p, window);
     }
-    if ((p->out_channels & 3) != 0) {
-        int8_t last[4];
-        job->weights = job->weights_end;
-        job->weights_end = tinyc_blocks_end(p, (p->out_channels + 3) >> 2);
-        job->out = last;
-        window(job);
-        for (int32_t c = p->out_channels & ~3; c < p->out_channels; ++c) {
-            out[c] = last[c & 3];
-        }
-    }
-    tinyc_clamp_pixel(out, p);
 }
 
 /* `count` pairs from the rows of the job, which the inner blocks widen themselves; `run_bytes` for one row of a window. */
@@ -310,8 +340,8 @@ TINYC_SHARED int32_t tinyc_set_window(tinyc_window *job, tinyc_run *list, const 
 }
 
 /* Every pixel straight from the rows; a window that is inside moves on as long as it is. */
-TINYC_SHARED void tinyc_conv2d_direct(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
-                                      tinyc_run *list, tinyc_window_blocks *window)
+TINYC_INLINE void tinyc_direct_any(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
+                                   tinyc_run *list, int32_t words, tinyc_window_blocks *window)
 {
     const int32_t last = p->in_columns - 1 - (p->kernel_columns - 1) * p->dilation;
     const int32_t start = x0 * p->stride - p->pad_left;
@@ -326,18 +356,28 @@ TINYC_SHARED void tinyc_conv2d_direct(int8_t *out, const void *const *in, int32_
         } else {
             inside = tinyc_set_window(&job, list, in, left, origin, p);
         }
-        tinyc_multiply_window(out, &job, &p->products, window);
+        tinyc_multiply_window(out, &job, &p->products, words, window);
         left += p->stride;
         out += p->products.out_stride;
     }
 }
 
+TINYC_SHARED void tinyc_conv2d_direct(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
+                                      tinyc_run *list, tinyc_window_blocks *window)
+{
+    tinyc_direct_any(out, in, x0, x1, p, list, TINYC_REQUANTIZATION_WORDS, window);
+}
+
 TINYC_INLINE void tinyc_conv2d_pairs(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
-                                     uint32_t *scratch, tinyc_widen *widen, int32_t straight, tinyc_pair_blocks *pair,
+                                     uint32_t *scratch, tinyc_widen *widen, int32_t straight, int32_t words, tinyc_pair_blocks *pair,
                                      tinyc_window_blocks *window)
 {
     tinyc_pairs job;
-    tinyc_make_pairs(&job, scratch, p->products.steps, p->products.weights, tinyc_blocks_end(&p->products, p->products.out_channels >> 2));
+    tinyc_make_pairs(&job, scratch, p->products.steps, tinyc_first_block(p->products.weights, words),
+                     tinyc_blocks_end(&p->products, p->products.out_channels >> 2, words));
+    if (words == TINYC_COMPACT_WORDS) {
+        job.step_skip = tinyc_with_zero(job.step_skip, &p->products);
+    }
     const int32_t start = x0 * p->stride - p->pad_left;
     const int32_t origin = start > 0 ? start : 0;
     int32_t left = start;
@@ -349,13 +389,13 @@ TINYC_INLINE void tinyc_conv2d_pairs(int8_t *out, const void *const *in, int32_t
         } else if (count == 1 && (p->products.in_channels & 3) == 0) {
             tinyc_window one;
             (void)tinyc_set_window(&one, (tinyc_run *)(void *)scratch, in, left, origin, p);
-            tinyc_multiply_window(out, &one, &p->products, window);
+            tinyc_multiply_window(out, &one, &p->products, words, window);
             return;
         } else if (inside > 0) {
             int8_t *target = out;
             for (int32_t i = 0; i < inside; ++i) {
                 widen(scratch, in, offset, offset + p->stride * p->products.in_stride, p);
-                tinyc_multiply(target, target + p->products.out_stride, &job, &p->products, pair);
+                tinyc_multiply(target, target + p->products.out_stride, &job, &p->products, words, pair);
                 offset += 2 * p->stride * p->products.in_stride;
                 target += 2 * p->products.out_stride;
             }
@@ -363,7 +403,7 @@ TINYC_INLINE void tinyc_conv2d_pairs(int8_t *out, const void *const *in, int32_t
             const int32_t next = count > 1;
             inside = 1;
             tinyc_widen_any(in, left, left + next * p->stride, origin, p, scratch, widen);
-            tinyc_multiply(out, out + next * p->products.out_stride, &job, &p->products, pair);
+            tinyc_multiply(out, out + next * p->products.out_stride, &job, &p->products, words, pair);
         }
         left += 2 * inside * p->stride;
         out += 2 * inside * p->products.out_stride;
@@ -374,40 +414,54 @@ TINYC_INLINE void tinyc_conv2d_pairs(int8_t *out, const void *const *in, int32_t
 TINYC_SHARED void tinyc_conv2d_shared(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
                                       uint32_t *scratch, tinyc_pair_blocks *pair, tinyc_window_blocks *window)
 {
-    tinyc_conv2d_pairs(out, in, x0, x1, p, scratch, tinyc_widen_interior, tinyc_is_straight(p), pair, window);
+    tinyc_conv2d_pairs(out, in, x0, x1, p, scratch, tinyc_widen_interior, tinyc_is_straight(p), TINYC_REQUANTIZATION_WORDS, pair, window);
+}
+
+TINYC_SHARED void tinyc_conv2d_compact(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
+                                       uint32_t *scratch, tinyc_pair_blocks *pair, tinyc_window_blocks *window)
+{
+    tinyc_conv2d_pairs(out, in, x0, x1, p, scratch, tinyc_widen_interior, tinyc_is_straight(p), TINYC_COMPACT_WORDS, pair, window);
 }
 
 /* A window of one tap and stride 1: pixels may be those of a whole image. */
-TINYC_SHARED void tinyc_pointwise_shared(int8_t *out, const int8_t *in, int32_t count, const tinyc_products_s8_dsp *p, uint32_t *scratch,
-                                         tinyc_pair_blocks *pair, tinyc_window_blocks *window)
-{
-    const void *const rows[1] = {in};
-    tinyc_pairs job;
-    tinyc_make_pairs(&job, scratch, p->steps, p->weights, tinyc_blocks_end(p, p->out_channels >> 2));
-    if (count > 1 && (p->in_channels & 3) == 0 && tinyc_is_whole(p)) {
-        job.rows = rows;
-        job.rows_end = rows + 1;
-        job.row_step = (int32_t)sizeof *rows;
-        job.pixel_step = p->in_stride;
-        tinyc_multiply_straight(out, count >> 1, p->in_channels, &job, p, pair);
-        in += (count & ~1) * p->in_stride;
-        out += (count & ~1) * p->out_stride;
-        count &= 1;
+#define TINYC_DEFINE_POINTWISE(name, words)                                                                                    \
+    TINYC_SHARED void name(int8_t *out, const int8_t *in, int32_t count, const tinyc_products_s8_dsp *p, uint32_t *scratch,    \
+                           tinyc_pair_blocks *pair, tinyc_window_blocks *window)                                               \
+    {                                                                                                                          \
+        const void *const rows[1] = {in};                                                                                      \
+        tinyc_pairs job;                                                                                                       \
+        tinyc_make_pairs(&job, scratch, p->steps, tinyc_first_block(p->weights, words),                                        \
+                         tinyc_blocks_end(p, p->out_channels >> 2, words));                                                    \
+        if (words == TINYC_COMPACT_WORDS) {                                                                                    \
+            job.step_skip = tinyc_with_zero(job.step_skip, p);                                                                 \
+        }                                                                                                                      \
+        if (count > 1 && (p->in_channels & 3) == 0 && tinyc_is_whole(p)) {                                                     \
+            job.rows = rows;                                                                                                   \
+            job.rows_end = rows + 1;                                                                                           \
+            job.row_step = (int32_t)sizeof *rows;                                                                              \
+            job.pixel_step = p->in_stride;                                                                                     \
+            tinyc_multiply_straight(out, count >> 1, p->in_channels, &job, p, pair);                                           \
+            in += (count & ~1) * p->in_stride;                                                                                 \
+            out += (count & ~1) * p->out_stride;                                                                               \
+            count &= 1;                                                                                                        \
+        }                                                                                                                      \
+        for (; count > 1 || (count > 0 && (p->in_channels & 3) != 0); count -= 2) {                                            \
+            const int32_t next = count > 1;                                                                                    \
+            (void)tinyc_widen_pair(scratch, in, in + next * p->in_stride, p->in_channels);                                     \
+            tinyc_multiply(out, out + next * p->out_stride, &job, p, words, pair);                                             \
+            in += 2 * p->in_stride;                                                                                            \
+            out += 2 * p->out_stride;                                                                                          \
+        }                                                                                                                      \
+        if (count > 0) {                                                                                                       \
+            const tinyc_run run = in;                                                                                          \
+            tinyc_window last;                                                                                                 \
+            tinyc_set_runs(&last, &run, &run + 1, p->in_channels);                                                             \
+            tinyc_multiply_window(out, &last, p, words, window);                                                               \
+        }                                                                                                                      \
     }
-    for (; count > 1 || (count > 0 && (p->in_channels & 3) != 0); count -= 2) {
-        const int32_t next = count > 1;
-        (void)tinyc_widen_pair(scratch, in, in + next * p->in_stride, p->in_channels);
-        tinyc_multiply(out, out + next * p->out_stride, &job, p, pair);
-        in += 2 * p->in_stride;
-        out += 2 * p->out_stride;
-    }
-    if (count > 0) {
-        const tinyc_run run = in;
-        tinyc_window last;
-        tinyc_set_runs(&last, &run, &run + 1, p->in_channels);
-        tinyc_multiply_window(out, &last, p, window);
-    }
-}
+
+TINYC_DEFINE_POINTWISE(tinyc_pointwise_shared, TINYC_REQUANTIZATION_WORDS)
+TINYC_DEFINE_POINTWISE(tinyc_pointwise_compact, TINYC_COMPACT_WORDS)
 
 /* Any window; one copy of the code for all layers. */
 TINYC_SHARED void tinyc_conv2d_ties(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
@@ -454,14 +508,14 @@ TINYC_INLINE void conv2d_direct_s8__dsp_relu(void *out, const void *const *in, i
 /* A window whose rows are at most 32 adjacent bytes, as over an image's few channels; a copy for each layer. */
 TINYC_INLINE void stem_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
-    tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, tinyc_pair_blocks_ties,
-                       tinyc_window_blocks_ties);
+    tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, TINYC_REQUANTIZATION_WORDS,
+                       tinyc_pair_blocks_ties, tinyc_window_blocks_ties);
 }
 
 TINYC_INLINE void stem_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
-    tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, tinyc_pair_blocks_relu,
-                       tinyc_window_blocks_relu);
+    tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, TINYC_REQUANTIZATION_WORDS,
+                       tinyc_pair_blocks_relu, tinyc_window_blocks_relu);
 }
 
 /* One tap, stride 1; one copy of the code for all layers. */
@@ -486,5 +540,38 @@ TINYC_INLINE void pointwise_s8__dsp_relu(void *out, const void *const *in, int32
 {
     tinyc_pointwise_relu(out, in, x0, x1, p, scratch);
 }
+
+/* The same kernels with compact constants. */
+#define TINYC_DEFINE_COMPACT(name, row, struct_type, call)                                                                     \
+    TINYC_SHARED void row(void *out, const void *const *in, int32_t x0, int32_t x1, const struct_type *p, void *scratch) { call; }\
+    TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const struct_type *p, void *scratch)      \
+    {                                                                                                                          \
+        row(out, in, x0, x1, p, scratch);                                                                                      \
+    }
+
+TINYC_DEFINE_COMPACT(conv2d_compact_s8__dsp, tinyc_compact_conv2d_ties, tinyc_conv2d_s8_dsp,
+                     tinyc_conv2d_compact((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_compact_pair_blocks_ties,
+                                          tinyc_compact_window_blocks_ties))
+TINYC_DEFINE_COMPACT(conv2d_direct_compact_s8__dsp, tinyc_compact_direct_ties, tinyc_conv2d_s8_dsp,
+                     tinyc_direct_any((int8_t *)out, in, x0, x1, p, (tinyc_run *)scratch, TINYC_COMPACT_WORDS,
+                                      tinyc_compact_window_blocks_ties))
+TINYC_DEFINE_COMPACT(stem_compact_s8__dsp, tinyc_compact_stem_ties, tinyc_conv2d_s8_dsp,
+                     tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, TINYC_COMPACT_WORDS,
+                                        tinyc_compact_pair_blocks_ties, tinyc_compact_window_blocks_ties))
+TINYC_DEFINE_COMPACT(pointwise_compact_s8__dsp, tinyc_compact_pointwise_ties, tinyc_products_s8_dsp,
+                     tinyc_pointwise_compact((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, (uint32_t *)scratch,
+                                             tinyc_compact_pair_blocks_ties, tinyc_compact_window_blocks_ties))
+TINYC_DEFINE_COMPACT(conv2d_compact_s8__dsp_relu, tinyc_compact_conv2d_relu, tinyc_conv2d_s8_dsp,
+                     tinyc_conv2d_compact((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_compact_pair_blocks_relu,
+                                          tinyc_compact_window_blocks_relu))
+TINYC_DEFINE_COMPACT(conv2d_direct_compact_s8__dsp_relu, tinyc_compact_direct_relu, tinyc_conv2d_s8_dsp,
+                     tinyc_direct_any((int8_t *)out, in, x0, x1, p, (tinyc_run *)scratch, TINYC_COMPACT_WORDS,
+                                      tinyc_compact_window_blocks_relu))
+TINYC_DEFINE_COMPACT(stem_compact_s8__dsp_relu, tinyc_compact_stem_relu, tinyc_conv2d_s8_dsp,
+                     tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, TINYC_COMPACT_WORDS,
+                                        tinyc_compact_pair_blocks_relu, tinyc_compact_window_blocks_relu))
+TINYC_DEFINE_COMPACT(pointwise_compact_s8__dsp_relu, tinyc_compact_pointwise_relu, tinyc_products_s8_dsp,
+                     tinyc_pointwise_compact((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, (uint32_t *)scratch,
+                                             tinyc_compact_pair_blocks_relu, tinyc_compact_window_blocks_relu))
 
 #endif

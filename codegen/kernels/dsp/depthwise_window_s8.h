@@ -35,7 +35,8 @@ typedef struct {
 
 enum {
     TINYC_PLANE_GROUP_BYTES = 44, /* of code, for four words of two windows */
-    TINYC_PLANE_PAIR_BYTES = 60   /* of code, for two rows of a column */
+    TINYC_PLANE_PAIR_BYTES = 60,  /* of code, for two rows of a column */
+    TINYC_MOST_PLANE_WORDS = 28
 };
 
 /* Some output pixels of a row, all channels. */

@@ -68,7 +68,7 @@ TINYC_INLINE void tinyc_expand_rows(const tinyc_bottleneck_job *job, const void 
 {
     tinyc_products_s8_dsp expand = p->expand;
     int8_t *row = job->expanded;
-    expand.weights = tinyc_blocks_end(&p->expand, from >> 2);
+    expand.weights = tinyc_blocks_end(&p->expand, from >> 2, TINYC_REQUANTIZATION_WORDS);
     expand.out_channels = count;
     expand.out_stride = count;
     for (int32_t i = 0; i < p->window_rows; ++i, row += job->columns * count) {

@@ -6,6 +6,9 @@
  * multiplier, offset, shift}, so that one pointer reads the whole layer.  See requantize.h for the five instructions that use them; the
  * `relu` variants leave out the tie correction, which cannot show where nothing below the zero point survives.
  *
+ * The `compact` variants have half as many constants: {2 * bias << 5 | shift, multiplier}.  The offset is `zero` << shift >> 1, where `zero`
+ * is twice the output's zero point and 1; it is the first word of a layer's constants.
+ *
  * The blocks are assembly because gcc spills: all fourteen registers are in use.  Loops are unrolled eight or four times and entered at
  * `entry`, so that any count runs without a remainder loop.
  */
@@ -32,7 +35,7 @@ typedef struct {
     const int32_t *weights;
     const int32_t *weights_end; /* after whole blocks, at least one */
     const uint32_t *acts_end;   /* after at least one step */
-    uint32_t step_skip;         /* bytes of code, less 1: where the unrolled loops are entered */
+    uint32_t step_skip;         /* bytes of code, less 1: where the unrolled loops are entered; in compact blocks the low half, then `zero` */
     uint32_t group_skip;
     int32_t count;    /* pairs, at least one */
     uint32_t outside; /* two zero points */
@@ -44,14 +47,23 @@ typedef void tinyc_pair_blocks(const tinyc_pairs *job);
  * allow.  `acts_end` is after the whole groups of four; `tail` has the last one to three bytes. */
 typedef void tinyc_vector_blocks(const int8_t *acts, const int32_t *weights, int8_t *out, const int32_t *weights_end, const int8_t *acts_end,
                                  uint32_t skip, uint32_t tail, uint32_t has_tail);
+typedef void tinyc_compact_vector_blocks(const int8_t *acts, const int32_t *weights, int8_t *out, const int32_t *weights_end,
+                                         const int8_t *acts_end, uint32_t skip, uint32_t tail, uint32_t has_tail, int32_t zero);
 
 enum {
     TINYC_PAIR_STEP_BYTES = 48, /* of code */
     TINYC_WIDEN_GROUP_BYTES = 28,
     TINYC_VECTOR_GROUP_BYTES = 124,
     TINYC_PLAIN_GROUP_BYTES = 80,
-    TINYC_REQUANTIZATION_WORDS = 4
+    TINYC_REQUANTIZATION_WORDS = 4,
+    TINYC_COMPACT_WORDS = 2
 };
+
+/* The blocks of a layer, which follow its `zero` where constants are compact. */
+TINYC_INLINE const int32_t *tinyc_first_block(const int32_t *weights, int32_t words)
+{
+    return weights + (words == TINYC_COMPACT_WORDS);
+}
 
 /* Windows of `steps` steps that are widened already; the caller sets where the output goes. */
 TINYC_SHARED void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t steps, const int32_t *weights, const int32_t *weights_end)
@@ -117,8 +129,18 @@ TINYC_SHARED void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t ste
     "asr " sum ", " sum ", r12\n"                                                                                              \
     "ssat " sum ", #8, " sum "\n"
 
-#define TINYC_REQUANTIZE_PAIR(high_mul, a, b, doubling)                                                                        \
-    "ldmia.w r1!, {r0, r2, r3, r12}\n"                                                                                         \
+/* Constants as the instructions use them, or from their compact form, where `zero` is at `sp`. */
+#define TINYC_READY(zero) "ldmia.w r1!, {r0, r2, r3, r12}\n"
+#define TINYC_COMPACT(zero)                                                                                                    \
+    "ldmia.w r1!, {r0, r2}\n"                                                                                                  \
+    "ldrsh.w r3, [sp, #" zero "]\n"                                                                                            \
+    "and r12, r0, #31\n"                                                                                                       \
+    "asr r0, r0, #5\n"                                                                                                         \
+    "lsl r3, r3, r12\n"                                                                                                        \
+    "asr r3, r3, #1\n"
+
+#define TINYC_REQUANTIZE_PAIR(constants, high_mul, a, b, doubling)                                                             \
+    constants("70")                                                                                                            \
     TINYC_REQUANTIZE(high_mul, a, doubling)                                                                                    \
     TINYC_REQUANTIZE(high_mul, b, doubling)
 
@@ -131,9 +153,17 @@ TINYC_SHARED void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t ste
     "sxtb16 r12, r12, ror #8\n"                                                                                                \
     "stmia.w r0!, {r9, r10, r11, r12}\n"
 
+/* `step_skip` alone, or with `zero`, which takes the place of one of the zero points outside. */
+#define TINYC_READY_STEP
+#define TINYC_COMPACT_STEP                                                                                                     \
+    "pkhtb r7, r4, r7\n"                                                                                                       \
+    "sxth r4, r4\n"
+#define TINYC_READY_OUTSIDE
+#define TINYC_COMPACT_OUTSIDE "pkhbt r9, r9, r9, lsl #16\n"
+
 /* The stack holds a copy of the job, skips replaced by addresses.  Widening: to r0, rows_end r1, a r2, b r3, row_step r4, rows r5,
  * offset r6, pixel_step r7, run_bytes r8, the run's end lr. */
-#define TINYC_DEFINE_PAIR_BLOCKS(name, high_mul)                                                                               \
+#define TINYC_DEFINE_PAIR_BLOCKS(name, constants, high_mul)                                                                    \
     TINYC_NAKED void name(TINYC_ARGUMENT const tinyc_pairs *job)                                                               \
     {                                                                                                                          \
         __asm__ volatile(                                                                                                      \
@@ -142,6 +172,7 @@ TINYC_SHARED void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t ste
             "ldmia.w r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"                                                    \
             "stmia.w sp, {r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n"                                                     \
             "ldmia.w r0, {r1, r2, r3, r4, r5, r6, r7}\n"                                                                       \
+            constants##_STEP                                                                                                   \
             "adr.w r8, 3f\n"                                                                                                   \
             "sub r4, r8, r4\n"                                                                                                 \
             "adr.w r8, 8f\n"                                                                                                   \
@@ -160,6 +191,7 @@ TINYC_SHARED void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t ste
             "add lr, r0, r8\n"                                                                                                 \
             "cbnz r2, 7f\n"                                                                                                    \
             "ldr r9, [sp, #68]\n"                                                                                              \
+            constants##_OUTSIDE                                                                                                \
             "6:\n"                                                                                                             \
             "str r9, [r0], #4\n"                                                                                               \
             "cmp r0, lr\n"                                                                                                     \
@@ -193,10 +225,10 @@ TINYC_SHARED void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t ste
             "sub r5, r5, r7\n"                                                                                                 \
             "sub r8, r8, r10\n"                                                                                                \
             "sub r9, r9, r11\n"                                                                                                \
-            TINYC_REQUANTIZE_PAIR(high_mul, "r6", "r7", "lsl #1")                                                              \
-            TINYC_REQUANTIZE_PAIR(high_mul, "r4", "r5", "asr #7")                                                              \
-            TINYC_REQUANTIZE_PAIR(high_mul, "r10", "r11", "lsl #1")                                                            \
-            TINYC_REQUANTIZE_PAIR(high_mul, "r8", "r9", "asr #7")                                                              \
+            TINYC_REQUANTIZE_PAIR(constants, high_mul, "r6", "r7", "lsl #1")                                                   \
+            TINYC_REQUANTIZE_PAIR(constants, high_mul, "r4", "r5", "asr #7")                                                   \
+            TINYC_REQUANTIZE_PAIR(constants, high_mul, "r10", "r11", "lsl #1")                                                 \
+            TINYC_REQUANTIZE_PAIR(constants, high_mul, "r8", "r9", "asr #7")                                                   \
             "ldrd r2, r3, [sp, #28]\n"                                                                                         \
             "strb r6, [r2], #1\n"                                                                                              \
             "strb r4, [r2], #1\n"                                                                                              \
@@ -224,8 +256,10 @@ TINYC_SHARED void tinyc_make_pairs(tinyc_pairs *job, uint32_t *acts, int32_t ste
             "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                                   \
     }
 
-TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_ties, TINYC_TIES)
-TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_RELU)
+TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_ties, TINYC_READY, TINYC_TIES)
+TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_READY, TINYC_RELU)
+TINYC_DEFINE_PAIR_BLOCKS(tinyc_compact_pair_blocks_ties, TINYC_COMPACT, TINYC_TIES)
+TINYC_DEFINE_PAIR_BLOCKS(tinyc_compact_pair_blocks_relu, TINYC_COMPACT, TINYC_RELU)
 
 /* acts r0, weights r1, inputs r2 (even) r3 (odd), weights r12 lr; sums of channels 01 r4, 0 r5, 23 r6, 2 r7, 45 r8, 4 r9, 67 r10, 6 r11. */
 #define TINYC_VECTOR_HALF(inputs)                                                                                              \
@@ -253,8 +287,8 @@ TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_RELU)
 
 #define TINYC_VECTOR_LOAD "ldr.w r3, [r0], #4\n"
 
-#define TINYC_REQUANTIZE_VECTOR(high_mul, sum, doubling)                                                                       \
-    "ldmia.w r1!, {r0, r2, r3, r12}\n"                                                                                         \
+#define TINYC_REQUANTIZE_VECTOR(constants, high_mul, sum, doubling)                                                            \
+    constants("64")                                                                                                            \
     TINYC_REQUANTIZE(high_mul, sum, doubling)                                                                                  \
     "strb " sum ", [lr], #1\n"
 
@@ -296,33 +330,33 @@ TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_RELU)
     "mov r6, #0\n"                                                                                                             \
     "mov r7, #0\n"
 
-#define TINYC_VECTOR_STORES(high_mul)                                                                                          \
+#define TINYC_VECTOR_STORES(constants, high_mul)                                                                               \
     "sub r4, r4, r5\n"                                                                                                         \
     "sub r6, r6, r7\n"                                                                                                         \
     "sub r8, r8, r9\n"                                                                                                         \
     "sub r10, r10, r11\n"                                                                                                      \
     "ldr lr, [sp, #4]\n"                                                                                                       \
-    TINYC_REQUANTIZE_VECTOR(high_mul, "r5", "lsl #1")                                                                          \
-    TINYC_REQUANTIZE_VECTOR(high_mul, "r4", "asr #7")                                                                          \
-    TINYC_REQUANTIZE_VECTOR(high_mul, "r7", "lsl #1")                                                                          \
-    TINYC_REQUANTIZE_VECTOR(high_mul, "r6", "asr #7")                                                                          \
-    TINYC_REQUANTIZE_VECTOR(high_mul, "r9", "lsl #1")                                                                          \
-    TINYC_REQUANTIZE_VECTOR(high_mul, "r8", "asr #7")                                                                          \
-    TINYC_REQUANTIZE_VECTOR(high_mul, "r11", "lsl #1")                                                                         \
-    TINYC_REQUANTIZE_VECTOR(high_mul, "r10", "asr #7")
+    TINYC_REQUANTIZE_VECTOR(constants, high_mul, "r5", "lsl #1")                                                               \
+    TINYC_REQUANTIZE_VECTOR(constants, high_mul, "r4", "asr #7")                                                               \
+    TINYC_REQUANTIZE_VECTOR(constants, high_mul, "r7", "lsl #1")                                                               \
+    TINYC_REQUANTIZE_VECTOR(constants, high_mul, "r6", "asr #7")                                                               \
+    TINYC_REQUANTIZE_VECTOR(constants, high_mul, "r9", "lsl #1")                                                               \
+    TINYC_REQUANTIZE_VECTOR(constants, high_mul, "r8", "asr #7")                                                               \
+    TINYC_REQUANTIZE_VECTOR(constants, high_mul, "r11", "lsl #1")                                                              \
+    TINYC_REQUANTIZE_VECTOR(constants, high_mul, "r10", "asr #7")
 
-#define TINYC_PLAIN_STORES(high_mul)                                                                                           \
+#define TINYC_PLAIN_STORES(constants, high_mul)                                                                                \
     "ldr lr, [sp, #4]\n"                                                                                                       \
-    TINYC_REQUANTIZE_VECTOR(high_mul, "r4", "lsl #1")                                                                          \
-    TINYC_REQUANTIZE_VECTOR(high_mul, "r5", "lsl #1")                                                                          \
-    TINYC_REQUANTIZE_VECTOR(high_mul, "r6", "lsl #1")                                                                          \
-    TINYC_REQUANTIZE_VECTOR(high_mul, "r7", "lsl #1")
+    TINYC_REQUANTIZE_VECTOR(constants, high_mul, "r4", "lsl #1")                                                               \
+    TINYC_REQUANTIZE_VECTOR(constants, high_mul, "r5", "lsl #1")                                                               \
+    TINYC_REQUANTIZE_VECTOR(constants, high_mul, "r6", "lsl #1")                                                               \
+    TINYC_REQUANTIZE_VECTOR(constants, high_mul, "r7", "lsl #1")
 
 /* Stack: 0 acts, 4 out, 8 weights_end, 48 acts_end, 52 skip, then entry, 56 tail, 60 has_tail, then where the groups end. */
-#define TINYC_DEFINE_VECTOR_BLOCKS(name, sums, group, stores)                                                                  \
+#define TINYC_DEFINE_VECTOR_BLOCKS(name, sums, group, stores, more)                                                            \
     TINYC_NAKED void name(TINYC_ARGUMENT const int8_t *acts, TINYC_ARGUMENT const int32_t *weights, TINYC_ARGUMENT int8_t *out, \
                           TINYC_ARGUMENT const int32_t *weights_end, TINYC_ARGUMENT const int8_t *acts_end,                    \
-                          TINYC_ARGUMENT uint32_t skip, TINYC_ARGUMENT uint32_t tail, TINYC_ARGUMENT uint32_t has_tail)        \
+                          TINYC_ARGUMENT uint32_t skip, TINYC_ARGUMENT uint32_t tail, TINYC_ARGUMENT uint32_t has_tail more)   \
     {                                                                                                                          \
         __asm__ volatile(                                                                                                      \
             "push {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                        \
@@ -364,10 +398,18 @@ TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_RELU)
             "pop {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                       \
     }
 
-TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_ties, TINYC_VECTOR_SUMS, TINYC_VECTOR_GROUP, TINYC_VECTOR_STORES(TINYC_VECTOR_TIES))
-TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_relu, TINYC_VECTOR_SUMS, TINYC_VECTOR_GROUP, TINYC_VECTOR_STORES(TINYC_RELU))
-TINYC_DEFINE_VECTOR_BLOCKS(tinyc_plain_blocks_ties, TINYC_PLAIN_SUMS, TINYC_PLAIN_GROUP, TINYC_PLAIN_STORES(TINYC_VECTOR_TIES))
-TINYC_DEFINE_VECTOR_BLOCKS(tinyc_plain_blocks_relu, TINYC_PLAIN_SUMS, TINYC_PLAIN_GROUP, TINYC_PLAIN_STORES(TINYC_RELU))
+/* The last parameter of compact blocks, at 64. */
+#define TINYC_NO_MORE
+#define TINYC_ZERO , TINYC_ARGUMENT int32_t zero
+
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_ties, TINYC_VECTOR_SUMS, TINYC_VECTOR_GROUP, TINYC_VECTOR_STORES(TINYC_READY, TINYC_VECTOR_TIES), TINYC_NO_MORE)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_relu, TINYC_VECTOR_SUMS, TINYC_VECTOR_GROUP, TINYC_VECTOR_STORES(TINYC_READY, TINYC_RELU), TINYC_NO_MORE)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_plain_blocks_ties, TINYC_PLAIN_SUMS, TINYC_PLAIN_GROUP, TINYC_PLAIN_STORES(TINYC_READY, TINYC_VECTOR_TIES), TINYC_NO_MORE)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_plain_blocks_relu, TINYC_PLAIN_SUMS, TINYC_PLAIN_GROUP, TINYC_PLAIN_STORES(TINYC_READY, TINYC_RELU), TINYC_NO_MORE)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_compact_vector_blocks_ties, TINYC_VECTOR_SUMS, TINYC_VECTOR_GROUP, TINYC_VECTOR_STORES(TINYC_COMPACT, TINYC_VECTOR_TIES), TINYC_ZERO)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_compact_vector_blocks_relu, TINYC_VECTOR_SUMS, TINYC_VECTOR_GROUP, TINYC_VECTOR_STORES(TINYC_COMPACT, TINYC_RELU), TINYC_ZERO)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_compact_plain_blocks_ties, TINYC_PLAIN_SUMS, TINYC_PLAIN_GROUP, TINYC_PLAIN_STORES(TINYC_COMPACT, TINYC_VECTOR_TIES), TINYC_ZERO)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_compact_plain_blocks_relu, TINYC_PLAIN_SUMS, TINYC_PLAIN_GROUP, TINYC_PLAIN_STORES(TINYC_COMPACT, TINYC_RELU), TINYC_ZERO)
 
 /* `count` groups of four bytes of a and of b, widened: {a even, b even, a odd, b odd} each. */
 TINYC_INLINE uint32_t *tinyc_widen_groups(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
@@ -417,20 +459,31 @@ TINYC_INLINE uint32_t *tinyc_widen_group(uint32_t *to, const int8_t *a, const in
 
 #else
 
-/* A requantized sum from its constants {2 * bias, multiplier, offset, shift}. */
-TINYC_INLINE int8_t tinyc_requantize_fast(int32_t sum, const int32_t *constants, int32_t ties)
+/* What the requantization of a block depends on; `zero` where constants are compact. */
+typedef struct {
+    int32_t words; /* constants of a channel */
+    int32_t ties;
+    int32_t zero;
+} tinyc_form;
+
+/* A requantized sum from its constants {2 * bias, multiplier, offset, shift}, or their compact form. */
+TINYC_INLINE int8_t tinyc_requantize_fast(int32_t sum, const int32_t *constants, const tinyc_form *form)
 {
-    const int32_t doubled = (int32_t)((uint32_t)constants[0] + 2u * (uint32_t)sum);
-    const int32_t tie = ties && doubled < 0 ? -1 : 0;
-    return (int8_t)tinyc_ssat8(tinyc_smmlar(doubled, constants[1], constants[2] + tie) >> constants[3]);
+    const int32_t compact = form->words == TINYC_COMPACT_WORDS;
+    const int32_t shift = compact ? constants[0] & 31 : constants[3];
+    const int32_t offset = compact ? (form->zero * (1 << shift)) >> 1 : constants[2];
+    const int32_t bias = compact ? constants[0] >> 5 : constants[0];
+    const int32_t doubled = (int32_t)((uint32_t)bias + 2u * (uint32_t)sum);
+    const int32_t tie = form->ties && doubled < 0 ? -1 : 0;
+    return (int8_t)tinyc_ssat8(tinyc_smmlar(doubled, constants[1], offset + tie) >> shift);
 }
 
 /* Two sums from 256 * s1 + s0 and s0, requantized. */
-TINYC_INLINE void tinyc_store_dual(int8_t *out, int32_t both, int32_t low, const int32_t *constants, int32_t ties)
+TINYC_INLINE void tinyc_store_dual(int8_t *out, int32_t both, int32_t low, const int32_t *constants, const tinyc_form *form)
 {
     const int32_t high = (int32_t)((uint32_t)both - (uint32_t)low) / 256;
-    out[0] = tinyc_requantize_fast(low, constants, ties);
-    out[1] = tinyc_requantize_fast(high, constants + TINYC_REQUANTIZATION_WORDS, ties);
+    out[0] = tinyc_requantize_fast(low, constants, form);
+    out[1] = tinyc_requantize_fast(high, constants + form->words, form);
 }
 
 /* Two widened inputs times four channels. */
@@ -444,21 +497,22 @@ TINYC_INLINE const int32_t *tinyc_step_1x4(int32_t *sums, uint32_t inputs, const
 }
 
 /* The sums of four channels, requantized; returns what follows their constants. */
-TINYC_INLINE const int32_t *tinyc_store_1x4(int8_t *out, const int32_t *sums, const int32_t *constants, int32_t ties)
+TINYC_INLINE const int32_t *tinyc_store_1x4(int8_t *out, const int32_t *sums, const int32_t *constants, const tinyc_form *form)
 {
-    tinyc_store_dual(out, sums[0], sums[1], constants, ties);
-    tinyc_store_dual(out + 2, sums[2], sums[3], constants + 2 * TINYC_REQUANTIZATION_WORDS, ties);
-    return constants + 4 * TINYC_REQUANTIZATION_WORDS;
+    tinyc_store_dual(out, sums[0], sums[1], constants, form);
+    tinyc_store_dual(out + 2, sums[2], sums[3], constants + 2 * form->words, form);
+    return constants + 4 * form->words;
 }
 
 /* One pixel times four channels; the words of a pixel are two apart. */
-TINYC_INLINE const int32_t *tinyc_block_1x4(const uint32_t *acts, const uint32_t *acts_end, const int32_t *weights, int8_t *out, int32_t ties)
+TINYC_INLINE const int32_t *tinyc_block_1x4(const uint32_t *acts, const uint32_t *acts_end, const int32_t *weights, int8_t *out,
+                                            const tinyc_form *form)
 {
     int32_t sums[4] = {0, 0, 0, 0};
     for (; acts != acts_end; acts += 2) {
         weights = tinyc_step_1x4(sums, acts[0], weights);
     }
-    return tinyc_store_1x4(out, sums, weights, ties);
+    return tinyc_store_1x4(out, sums, weights, form);
 }
 
 /* Four bytes of a and of b, widened: {a even, b even, a odd, b odd}. */
@@ -496,14 +550,15 @@ TINYC_INLINE void tinyc_widen_rows_c(const tinyc_pairs *job, uint32_t *to, int32
     }
 }
 
-TINYC_INLINE void tinyc_pair_blocks_c(const tinyc_pairs *job, int32_t ties)
+TINYC_INLINE void tinyc_pair_blocks_c(const tinyc_pairs *job, int32_t words, int32_t ties)
 {
+    const tinyc_form form = {words, ties, tinyc_lane16(job->step_skip, 1)};
     int8_t *out_a = job->out_a, *out_b = job->out_b;
     for (int32_t i = 0; i < job->count; ++i) {
         tinyc_widen_rows_c(job, job->acts, job->offset + 2 * i * job->pixel_step);
         for (const int32_t *weights = job->weights; weights != job->weights_end; out_a += 4, out_b += 4) {
-            (void)tinyc_block_1x4(job->acts, job->acts_end, weights, out_a, ties);
-            weights = tinyc_block_1x4(job->acts + 1, job->acts_end + 1, weights, out_b, ties);
+            (void)tinyc_block_1x4(job->acts, job->acts_end, weights, out_a, &form);
+            weights = tinyc_block_1x4(job->acts + 1, job->acts_end + 1, weights, out_b, &form);
         }
         out_a = out_b + job->out_gap;
         out_b = out_a + job->out_stride;
@@ -524,7 +579,7 @@ TINYC_INLINE const int32_t *tinyc_vector_group_c(int32_t *sums, uint32_t inputs,
 }
 
 TINYC_INLINE void tinyc_vector_blocks_c(const int8_t *acts, const int32_t *weights, int8_t *out, const int32_t *weights_end,
-                                        const int8_t *acts_end, uint32_t tail, uint32_t has_tail, int32_t ties)
+                                        const int8_t *acts_end, uint32_t tail, uint32_t has_tail, const tinyc_form *form)
 {
     while (weights != weights_end) {
         int32_t sums[8] = {0, 0, 0, 0, 0, 0, 0, 0};
@@ -534,8 +589,8 @@ TINYC_INLINE void tinyc_vector_blocks_c(const int8_t *acts, const int32_t *weigh
         if (has_tail) {
             weights = tinyc_vector_group_c(sums, tail, weights);
         }
-        for (int i = 0; i < 8; i += 2, out += 2, weights += 2 * TINYC_REQUANTIZATION_WORDS) {
-            tinyc_store_dual(out, sums[i], sums[i + 1], weights, ties);
+        for (int i = 0; i < 8; i += 2, out += 2, weights += 2 * form->words) {
+            tinyc_store_dual(out, sums[i], sums[i + 1], weights, form);
         }
     }
 }
@@ -551,7 +606,7 @@ TINYC_INLINE const int32_t *tinyc_plain_group_c(int32_t *sums, uint32_t inputs, 
 }
 
 TINYC_INLINE void tinyc_plain_blocks_c(const int8_t *acts, const int32_t *weights, int8_t *out, const int32_t *weights_end,
-                                       const int8_t *acts_end, uint32_t tail, uint32_t has_tail, int32_t ties)
+                                       const int8_t *acts_end, uint32_t tail, uint32_t has_tail, const tinyc_form *form)
 {
     while (weights != weights_end) {
         int32_t sums[4] = {0, 0, 0, 0};
@@ -561,31 +616,40 @@ TINYC_INLINE void tinyc_plain_blocks_c(const int8_t *acts, const int32_t *weight
         if (has_tail) {
             weights = tinyc_plain_group_c(sums, tail, weights);
         }
-        for (int i = 0; i < 4; ++i, weights += TINYC_REQUANTIZATION_WORDS) {
-            *out++ = tinyc_requantize_fast(sums[i], weights, ties);
+        for (int i = 0; i < 4; ++i, weights += form->words) {
+            *out++ = tinyc_requantize_fast(sums[i], weights, form);
         }
     }
 }
 
-#define TINYC_DEFINE_BLOCKS(suffix, ties)                                                                                      \
-    TINYC_SHARED void tinyc_pair_blocks_##suffix(const tinyc_pairs *job) { tinyc_pair_blocks_c(job, ties); }                   \
-    TINYC_SHARED void tinyc_vector_blocks_##suffix(const int8_t *acts, const int32_t *weights, int8_t *out,                    \
-                                                   const int32_t *weights_end, const int8_t *acts_end, uint32_t skip,          \
-                                                   uint32_t tail, uint32_t has_tail)                                           \
+#define TINYC_DEFINE_PAIR_BLOCKS(name, words, ties)                                                                            \
+    TINYC_SHARED void name(const tinyc_pairs *job) { tinyc_pair_blocks_c(job, words, ties); }
+
+#define TINYC_DEFINE_VECTOR_BLOCKS(name, blocks, words, ties, zero, more)                                                      \
+    TINYC_SHARED void name(const int8_t *acts, const int32_t *weights, int8_t *out, const int32_t *weights_end, const int8_t *acts_end,\
+                           uint32_t skip, uint32_t tail, uint32_t has_tail more)                                               \
     {                                                                                                                          \
+        const tinyc_form form = {words, ties, zero};                                                                           \
         (void)skip;                                                                                                            \
-        tinyc_vector_blocks_c(acts, weights, out, weights_end, acts_end, tail, has_tail, ties);                                \
-    }                                                                                                                          \
-    TINYC_SHARED void tinyc_plain_blocks_##suffix(const int8_t *acts, const int32_t *weights, int8_t *out,                     \
-                                                   const int32_t *weights_end, const int8_t *acts_end, uint32_t skip,          \
-                                                   uint32_t tail, uint32_t has_tail)                                           \
-    {                                                                                                                          \
-        (void)skip;                                                                                                            \
-        tinyc_plain_blocks_c(acts, weights, out, weights_end, acts_end, tail, has_tail, ties);                                 \
+        blocks(acts, weights, out, weights_end, acts_end, tail, has_tail, &form);                                              \
     }
 
-TINYC_DEFINE_BLOCKS(ties, 1)
-TINYC_DEFINE_BLOCKS(relu, 0)
+TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_ties, TINYC_REQUANTIZATION_WORDS, 1)
+TINYC_DEFINE_PAIR_BLOCKS(tinyc_pair_blocks_relu, TINYC_REQUANTIZATION_WORDS, 0)
+TINYC_DEFINE_PAIR_BLOCKS(tinyc_compact_pair_blocks_ties, TINYC_COMPACT_WORDS, 1)
+TINYC_DEFINE_PAIR_BLOCKS(tinyc_compact_pair_blocks_relu, TINYC_COMPACT_WORDS, 0)
+
+#define TINYC_NO_MORE
+#define TINYC_ZERO , int32_t zero
+
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_ties, tinyc_vector_blocks_c, TINYC_REQUANTIZATION_WORDS, 1, 0, TINYC_NO_MORE)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_vector_blocks_relu, tinyc_vector_blocks_c, TINYC_REQUANTIZATION_WORDS, 0, 0, TINYC_NO_MORE)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_plain_blocks_ties, tinyc_plain_blocks_c, TINYC_REQUANTIZATION_WORDS, 1, 0, TINYC_NO_MORE)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_plain_blocks_relu, tinyc_plain_blocks_c, TINYC_REQUANTIZATION_WORDS, 0, 0, TINYC_NO_MORE)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_compact_vector_blocks_ties, tinyc_vector_blocks_c, TINYC_COMPACT_WORDS, 1, zero, TINYC_ZERO)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_compact_vector_blocks_relu, tinyc_vector_blocks_c, TINYC_COMPACT_WORDS, 0, zero, TINYC_ZERO)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_compact_plain_blocks_ties, tinyc_plain_blocks_c, TINYC_COMPACT_WORDS, 1, zero, TINYC_ZERO)
+TINYC_DEFINE_VECTOR_BLOCKS(tinyc_compact_plain_blocks_relu, tinyc_plain_blocks_c, TINYC_COMPACT_WORDS, 0, zero, TINYC_ZERO)
 
 #endif
 

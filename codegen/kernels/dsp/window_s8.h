@@ -22,7 +22,7 @@ typedef struct {
     const int32_t *weights_end; /* after whole blocks, at least one */
     int32_t run_bytes;
     int8_t *out;
-    uint32_t skip; /* bytes of code, less 1: where the unrolled loop is entered */
+    uint32_t skip; /* bytes of code, less 1: where the unrolled loop is entered; in compact blocks the low half, then `zero` */
 } tinyc_window;
 
 typedef void tinyc_window_blocks(const tinyc_window *job);
@@ -58,21 +58,32 @@ TINYC_INLINE void tinyc_set_runs(tinyc_window *job, const tinyc_run *runs, const
     "sxtb16 r11, r11\n"                                                                                                        \
     "smlad r7, r11, r3, r7\n"
 
-#define TINYC_REQUANTIZE_WINDOW(high_mul, sum, doubling)                                                                       \
-    "ldmia.w r1!, {r0, r2, r3, r12}\n"                                                                                         \
+/* `skip` alone, or in halves: what the stack holds after `entry`, and its bytes. */
+#define TINYC_READY_SKIP
+#define TINYC_READY_PUSH "push {r0, r2, r3, r4, r5, r6}\n"
+#define TINYC_READY_POP "add sp, sp, #24\n"
+#define TINYC_COMPACT_SKIP                                                                                                     \
+    "asr r8, r6, #16\n"                                                                                                        \
+    "sxth r6, r6\n"
+#define TINYC_COMPACT_PUSH "push {r0, r2, r3, r4, r5, r6, r8}\n"
+#define TINYC_COMPACT_POP "add sp, sp, #28\n"
+
+#define TINYC_REQUANTIZE_WINDOW(constants, high_mul, sum, doubling)                                                            \
+    constants("24")                                                                                                            \
     TINYC_REQUANTIZE(high_mul, sum, doubling)                                                                                  \
     "strb " sum ", [r8], #1\n"
 
-/* Stack: 0 runs, 4 runs_end, 8 weights_end, 12 run_bytes, 16 out, 20 entry.  The next run r12, this run's end lr. */
-#define TINYC_DEFINE_WINDOW_BLOCKS(name, high_mul)                                                                             \
+/* Stack: 0 runs, 4 runs_end, 8 weights_end, 12 run_bytes, 16 out, 20 entry, 24 `zero`.  The next run r12, this run's end lr. */
+#define TINYC_DEFINE_WINDOW_BLOCKS(name, constants, high_mul)                                                                  \
     TINYC_NAKED void name(TINYC_ARGUMENT const tinyc_window *job)                                                              \
     {                                                                                                                          \
         __asm__ volatile(                                                                                                      \
             "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"                                                                    \
             "ldmia.w r0, {r0, r1, r2, r3, r4, r5, r6}\n"                                                                       \
             "adr.w r7, 3f\n"                                                                                                   \
+            constants##_SKIP                                                                                                   \
             "sub r6, r7, r6\n"                                                                                                 \
-            "push {r0, r2, r3, r4, r5, r6}\n"                                                                                  \
+            constants##_PUSH                                                                                                   \
             "1:\n"                                                                                                             \
             "ldr.w r12, [sp]\n"                                                                                                \
             "mov r4, #0\n"                                                                                                     \
@@ -95,25 +106,28 @@ TINYC_INLINE void tinyc_set_runs(tinyc_window *job, const tinyc_run *runs, const
             "sub r4, r4, r5\n"                                                                                                 \
             "sub r6, r6, r7\n"                                                                                                 \
             "ldr.w r8, [sp, #16]\n"                                                                                            \
-            TINYC_REQUANTIZE_WINDOW(high_mul, "r5", "lsl #1")                                                                  \
-            TINYC_REQUANTIZE_WINDOW(high_mul, "r4", "asr #7")                                                                  \
-            TINYC_REQUANTIZE_WINDOW(high_mul, "r7", "lsl #1")                                                                  \
-            TINYC_REQUANTIZE_WINDOW(high_mul, "r6", "asr #7")                                                                  \
+            TINYC_REQUANTIZE_WINDOW(constants, high_mul, "r5", "lsl #1")                                                       \
+            TINYC_REQUANTIZE_WINDOW(constants, high_mul, "r4", "asr #7")                                                       \
+            TINYC_REQUANTIZE_WINDOW(constants, high_mul, "r7", "lsl #1")                                                       \
+            TINYC_REQUANTIZE_WINDOW(constants, high_mul, "r6", "asr #7")                                                       \
             "str.w r8, [sp, #16]\n"                                                                                            \
             "ldr r0, [sp, #8]\n"                                                                                               \
             "cmp r1, r0\n"                                                                                                     \
             "bne.w 1b\n"                                                                                                       \
-            "add sp, sp, #24\n"                                                                                                \
+            constants##_POP                                                                                                    \
             "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                                   \
     }
 
-TINYC_DEFINE_WINDOW_BLOCKS(tinyc_window_blocks_ties, TINYC_TIES)
-TINYC_DEFINE_WINDOW_BLOCKS(tinyc_window_blocks_relu, TINYC_RELU)
+TINYC_DEFINE_WINDOW_BLOCKS(tinyc_window_blocks_ties, TINYC_READY, TINYC_TIES)
+TINYC_DEFINE_WINDOW_BLOCKS(tinyc_window_blocks_relu, TINYC_READY, TINYC_RELU)
+TINYC_DEFINE_WINDOW_BLOCKS(tinyc_compact_window_blocks_ties, TINYC_COMPACT, TINYC_TIES)
+TINYC_DEFINE_WINDOW_BLOCKS(tinyc_compact_window_blocks_relu, TINYC_COMPACT, TINYC_RELU)
 
 #else
 
-TINYC_INLINE void tinyc_window_blocks_c(const tinyc_window *job, int32_t ties)
+TINYC_INLINE void tinyc_window_blocks_c(const tinyc_window *job, int32_t words, int32_t ties)
 {
+    const tinyc_form form = {words, ties, tinyc_lane16(job->skip, 1)};
     int8_t *out = job->out;
     for (const int32_t *weights = job->weights; weights != job->weights_end; out += 4) {
         int32_t sums[4] = {0, 0, 0, 0};
@@ -124,12 +138,17 @@ TINYC_INLINE void tinyc_window_blocks_c(const tinyc_window *job, int32_t ties)
                 weights = tinyc_step_1x4(sums, tinyc_sxtb16_ror8(word), weights);
             }
         }
-        weights = tinyc_store_1x4(out, sums, weights, ties);
+        weights = tinyc_store_1x4(out, sums, weights, &form);
     }
 }
 
-TINYC_SHARED void tinyc_window_blocks_ties(const tinyc_window *job) { tinyc_window_blocks_c(job, 1); }
-TINYC_SHARED void tinyc_window_blocks_relu(const tinyc_window *job) { tinyc_window_blocks_c(job, 0); }
+#define TINYC_DEFINE_WINDOW_BLOCKS(name, words, ties)                                                                          \
+    TINYC_SHARED void name(const tinyc_window *job) { tinyc_window_blocks_c(job, words, ties); }
+
+TINYC_DEFINE_WINDOW_BLOCKS(tinyc_window_blocks_ties, TINYC_REQUANTIZATION_WORDS, 1)
+TINYC_DEFINE_WINDOW_BLOCKS(tinyc_window_blocks_relu, TINYC_REQUANTIZATION_WORDS, 0)
+TINYC_DEFINE_WINDOW_BLOCKS(tinyc_compact_window_blocks_ties, TINYC_COMPACT_WORDS, 1)
+TINYC_DEFINE_WINDOW_BLOCKS(tinyc_compact_window_blocks_relu, TINYC_COMPACT_WORDS, 0)
 
 #endif
 

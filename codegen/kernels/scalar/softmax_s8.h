@@ -1,10 +1,12 @@
 /* Softmax over the channels of int8 pixels, in gemmlowp's fixed point: no float, no division.
  *
- * exp[d] is exp(-beta * scale * d) in Q0.31 for a value d steps below the pixel's maximum, zero where TFLite cuts it off.
+ * exp[d] is exp(-beta * scale * d) in Q0.31 for a value d steps below the pixel's maximum, zero where TFLite cuts it off.  The compact
+ * kernel computes it.
  */
 #ifndef TINYC_SCALAR_SOFTMAX_S8_H
 #define TINYC_SCALAR_SOFTMAX_S8_H
 
+#include "requantize.h"
 #include "tinyc_kernel.h"
 
 typedef struct {
@@ -13,6 +15,15 @@ typedef struct {
     int32_t out_stride; /* bytes from one output pixel to the next */
     const int32_t *exp; /* 256 entries */
 } tinyc_softmax_s8;
+
+typedef struct {
+    int32_t channels;
+    int32_t in_stride;
+    int32_t out_stride;
+    int32_t multiplier; /* from steps to beta * scale * d in Q5.26 */
+    int32_t shift;
+    int32_t most; /* steps that are not cut off */
+} tinyc_softmax_compact_s8;
 
 /* floor((a * b + 2^30) / 2^31). */
 TINYC_INLINE int32_t softmax_s8_multiply(int32_t a, int32_t b)
@@ -42,7 +53,38 @@ TINYC_INLINE int32_t softmax_s8_reciprocal(int32_t x)
     return softmax_s8_shift_left(estimate, 1);
 }
 
-TINYC_INLINE void softmax_s8__scalar(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_softmax_s8 *p)
+/* exp(x) in Q0.31 for x <= 0 in Q5.26: a series around -1/8, then a factor for each further bit. */
+TINYC_INLINE int32_t softmax_s8_exp(int32_t x)
+{
+    static const int32_t factors[7] = {1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242};
+    const int32_t quarter = 1 << 24;
+    const int32_t below = (x & (quarter - 1)) - quarter;
+    const int32_t t = below * 32 + (1 << 28);
+    const int32_t t2 = softmax_s8_multiply(t, t), t3 = softmax_s8_multiply(t2, t), t4 = softmax_s8_multiply(t2, t2);
+    const int32_t higher = softmax_s8_multiply(tinyc_rounding_divide_by_pot(t4, 2) + t3, 715827883) + t2;
+    int32_t result = 1895147668 + softmax_s8_multiply(1895147668, t + tinyc_rounding_divide_by_pot(higher, 1));
+    for (int32_t bit = 0; bit < 7; ++bit) {
+        if (((below - x) & (quarter << bit)) != 0) {
+            result = softmax_s8_multiply(result, factors[bit]);
+        }
+    }
+    return x == 0 ? INT32_MAX : result;
+}
+
+/* What exp[steps] holds. */
+TINYC_SHARED int32_t softmax_s8_power(int32_t steps, const tinyc_softmax_compact_s8 *p)
+{
+    return steps > p->most ? 0 : softmax_s8_exp(tinyc_multiply_by_quantized_multiplier(-steps, p->multiplier, p->shift));
+}
+
+/* From the table, or where there is none by computation. */
+TINYC_INLINE int32_t softmax_s8_look_up(int32_t steps, const int32_t *exp, const tinyc_softmax_compact_s8 *p)
+{
+    return exp != NULL ? exp[steps] : softmax_s8_power(steps, p);
+}
+
+TINYC_INLINE void softmax_s8_pixels(void *out, const void *const *in, int32_t x0, int32_t x1, const int32_t *exp,
+                                    const tinyc_softmax_compact_s8 *p)
 {
     const int8_t *source = (const int8_t *)in[0];
     int8_t *target = (int8_t *)out;
@@ -53,7 +95,7 @@ TINYC_INLINE void softmax_s8__scalar(void *out, const void *const *in, int32_t x
         }
         uint32_t sum = 0; /* Q12.19 */
         for (int32_t c = 0; c < p->channels; ++c) {
-            sum += ((uint32_t)p->exp[greatest - source[c]] + (1u << 11)) >> 12;
+            sum += ((uint32_t)softmax_s8_look_up(greatest - source[c], exp, p) + (1u << 11)) >> 12;
         }
         int32_t headroom = 0;
         while ((sum & 0x80000000u) == 0u) {
@@ -64,13 +106,24 @@ TINYC_INLINE void softmax_s8__scalar(void *out, const void *const *in, int32_t x
         /* A sum of 512 and more makes every share less than half a unit: 32 shifts it out as well as 33 and more. */
         const int32_t shift = tinyc_clamp(12 - headroom + 31 - 8, 0, 32);
         for (int32_t c = 0; c < p->channels; ++c) {
-            const uint32_t share = (uint32_t)softmax_s8_multiply(scale, p->exp[greatest - source[c]]);
+            const uint32_t share = (uint32_t)softmax_s8_multiply(scale, softmax_s8_look_up(greatest - source[c], exp, p));
             const int32_t value = (int32_t)(((share >> (shift - 1)) + 1u) >> 1);
             target[c] = (int8_t)tinyc_clamp(value - 128, INT8_MIN, INT8_MAX);
         }
         source += p->in_stride;
         target += p->out_stride;
     }
+}
+
+TINYC_INLINE void softmax_s8__scalar(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_softmax_s8 *p)
+{
+    const tinyc_softmax_compact_s8 shape = {.channels = p->channels, .in_stride = p->in_stride, .out_stride = p->out_stride};
+    softmax_s8_pixels(out, in, x0, x1, p->exp, &shape);
+}
+
+TINYC_INLINE void softmax_compact_s8__scalar(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_softmax_compact_s8 *p)
+{
+    softmax_s8_pixels(out, in, x0, x1, NULL, p);
 }
 
 #endif
