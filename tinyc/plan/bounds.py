@@ -66,9 +66,10 @@ def _region_problem(steps: Sequence[Step], alive: Mapping[str, Lifetime], region
         for life in alive.values()
         if life.first < end and life.last >= start
     ]
-    for index, lives in enumerate(region.turns, start):
+    for index in range(start, end):
         if steps[index].scratch_bytes:
-            buffers.append(Buffer(name=f"{SCRATCH}{index}", bytes=steps[index].scratch_bytes, lives=lives))
+            turns = region.turns(index - start)
+            buffers.append(Buffer(name=f"{SCRATCH}{index}", bytes=steps[index].scratch_bytes, lives=turns))
     if any(step.pushed for step in steps[start:end]):
         buffers.append(Buffer(name=":state", bytes=state_bytes(end - start), lives=((0, region.ticks - 1),)))
     overlaps = (Overlap(group=0, source=s, target=t, distance=gap) for (s, t), gap in region.distances.items())
@@ -80,7 +81,8 @@ def beside_scratch(
 ) -> list[int]:
     """For each step of a group, the bytes that any placement needs beside its scratch while it runs."""
     problem = group_problem(graph, steps, alive, pinned, group)
-    turns = group.turns if isinstance(group, Region) else (((0, 0),),)
+    members = range(group.end - group.start) if isinstance(group, Region) else range(1)
+    turns = [group.turns(at) if isinstance(group, Region) else ((0, 0),) for at in members]
     others = [b for b in problem.buffers if not b.name.startswith(SCRATCH)]
     marks = [Buffer(name=f":turn {at}", bytes=0, lives=lives) for at, lives in enumerate(turns)]
     return bounds_during(replace(problem, buffers=(*others, *marks)), [mark.name for mark in marks])

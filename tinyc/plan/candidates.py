@@ -10,11 +10,10 @@ from tinyc.ir import Graph, Tensor, Window
 from tinyc.kernels.contract import Extent
 from tinyc.plan.lives import Lives, joined, shifted
 from tinyc.plan.overlap import Distance
-from tinyc.plan.regions import Calls, Read, RowStep, Tile, Walk, simulate
+from tinyc.plan.regions import Read, RowStep, Tile, Walk, simulate
 from tinyc.plan.step import Step
 from tinyc.plan.views import View, whole
 
-LONGEST_REGION = 64
 MOST_CALLS = 20_000
 NOTHING = ((0, 0),)
 """The lives of what no call makes, so that it has a place all the same."""
@@ -47,8 +46,8 @@ class Region:
     ring_bytes: Mapping[str, int]
     ring_lives: Mapping[str, Lives]
     """When the ring of each inner root holds something of use."""
-    turns: tuple[Lives, ...]
-    """When each step runs."""
+    order: tuple[tuple[int, ...], ...]
+    """The step of each call, counted from the region's first, in each direction."""
     touched: tuple[Mapping[str, tuple[int, int]], ...]
     """In each direction the first and the last call that reads or writes each root."""
     distances: Mapping[tuple[str, str], Distance]
@@ -66,6 +65,16 @@ class Region:
     def ticks(self) -> int:
         """The calls of all directions in which it may run."""
         return self.calls * len(self.touched)
+
+    def turns(self, step: int) -> Lives:
+        """When a step runs, counted from the region's first."""
+        ticks = (
+            number * self.calls + tick
+            for number, order in enumerate(self.order)
+            for tick, runs in enumerate(order)
+            if runs == step
+        )
+        return joined((tick, tick) for tick in ticks) or NOTHING
 
     def lives(self, root: str, *, entered: bool = False, left: bool = False) -> Lives:
         """When a root is of use; `entered`: it is before the region too, `left`: after it too."""
@@ -296,7 +305,7 @@ def _region(
     descending: bool | None = None,
 ) -> Region:
     """The region of these walks: upwards, downwards, or both in this order."""
-    calls = max(len(walk.calls) for walk in walks)
+    calls = max(len(walk.order) for walk in walks)
     rings = {root: min(max(w.rings[root] for w in walks), graph.tensors[root].hwc[0]) for root in walks[0].rings}
     alike = all((walk.lives, walk.touched) == (walks[0].lives, walks[0].touched) for walk in walks)
     times = walks[:1] if alike else walks
@@ -308,21 +317,12 @@ def _region(
         rings=rings,
         ring_bytes={root: rows * row_bytes[root] for root, rows in rings.items()},
         ring_lives={root: _in_turn([walk.lives.get(root, NOTHING) for walk in times], calls) for root in rings},
-        turns=turns(len(chosen), [walk.calls for walk in times], calls),
+        order=tuple(walk.order for walk in times),
         touched=tuple(walk.touched for walk in times),
         distances=_distances(walks, descending),
         calls=calls,
         descending=descending,
     )
-
-
-def turns(steps: int, walks: Sequence[Calls], calls: int) -> tuple[Lives, ...]:
-    """When each of so many steps runs, in walks of so many calls that are counted one after the other."""
-    found: list[list[tuple[int, int]]] = [[] for _ in range(steps)]
-    for number, walk in enumerate(walks):
-        for tick, (at, _) in enumerate(walk, number * calls):
-            found[at].append((tick, tick))
-    return tuple(joined(spans or NOTHING) for spans in found)
 
 
 def _in_turn(lives: Sequence[Lives], calls: int) -> Lives:

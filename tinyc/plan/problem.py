@@ -103,8 +103,8 @@ def _scratch(steps: Sequence[Step], number: int, part: Region | int, starts: Seq
     if not isinstance(part, Region):
         return [_scratch_buffer(steps, part, ((at, at),))] if steps[part].scratch_bytes else []
     buffers = [
-        _scratch_buffer(steps, index, shifted(turns, at))
-        for index, turns in enumerate(part.turns, part.start)
+        _scratch_buffer(steps, index, shifted(part.turns(index - part.start), at))
+        for index in range(part.start, part.end)
         if steps[index].scratch_bytes
     ]
     chosen = steps[part.start : part.end]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tinyc.ir import Window
 from tinyc.plan.lives import Lives, joined
 
-Calls = Sequence[tuple[int, int]]
-"""Calls in order: a step and its logical row."""
+MOST_WALKS = 4096
+"""Walks that are remembered: planning asks for the same ones again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +53,12 @@ class Tile:
 class Walk:
     """What a simulated region needs.
 
-    `rings` are the rows that each inner root must keep, `lives` the calls at which its ring holds
-    something of use; `touched` the first and the last call that reads or writes each root; `distances` bytes D for every (input root,
-    output root): see `overlap.py`.
+    `order` is the step of each call; `rings` the rows that each inner root must keep, `lives` the calls at which its ring holds something
+    of use; `touched` the first and the last call that reads or writes each root; `distances` bytes D for every (input root, output root):
+    see `overlap.py`.
     """
 
-    calls: Calls
+    order: tuple[int, ...]
     rings: Mapping[str, int]
     lives: Mapping[str, Lives]
     touched: Mapping[str, tuple[int, int]]
@@ -130,10 +131,15 @@ class _Simulation:
 
     def is_of_use(self, root: str, made: Sequence[int]) -> bool:
         """Whether a row of `root` that is made is still needed."""
-        mine = self.writers[root]
-        if any(self.steps[step].carries and self.limits[step][0] < made[step] < self.limits[step][1] for step in mine):
+        top = max(made[step] for step in self.writers[root])
+        readers = self.readers.get(root)
+        if readers is None:
             return True
-        return self.oldest(root, made) < max(made[step] for step in mine)
+        for step, lowest in readers:
+            if lowest[made[step]] < top:
+                return True
+        carriers = (step for step in self.writers[root] if self.steps[step].carries)
+        return any(self.limits[step][0] < made[step] < self.limits[step][1] for step in carriers)
 
 
 def simulate(
@@ -151,11 +157,28 @@ def simulate(
 
     `band` limits each step to logical rows [first, end); by default all.
     """
-    limits = band or [(0, step.rows) for step in steps]
+    limits = tuple(band or [(0, step.rows) for step in steps])
+    sizes = tuple((root, row_bytes[root]) for root in sorted(dying | outer))
+    return _walk(tuple(steps), tuple(sinks), descending, inner, sizes, dying, outer, limits)
+
+
+@lru_cache(maxsize=MOST_WALKS)
+def _walk(
+    steps: tuple[RowStep, ...],
+    sinks: tuple[int, ...],
+    descending: bool,
+    inner: frozenset[str],
+    sizes: tuple[tuple[str, int], ...],
+    dying: frozenset[str],
+    outer: frozenset[str],
+    limits: tuple[tuple[int, int], ...],
+) -> Walk:
+    row_bytes = dict(sizes)
     simulation = _Simulation(steps, descending, limits)
     calls = tuple(walk_order(limits, sinks, simulation.missing))
     made = [first for first, _ in limits]
     rings = dict.fromkeys(inner, 1)
+    touching = [tuple({step.target, *(read.root for read in step.reads)}) for step in steps]
     since: dict[str, int] = {}
     lives: dict[str, list[tuple[int, int]]] = {root: [] for root in inner}
     touched: dict[str, tuple[int, int]] = {}
@@ -170,7 +193,7 @@ def simulate(
                 gap = written - simulation.oldest(source, made) * row_bytes[source]
                 distances[source, step.target] = max(gap, distances.get((source, step.target), gap))
         made[index] += 1
-        for root in {step.target, *(read.root for read in step.reads)}:
+        for root in touching[index]:
             touched[root] = (touched.get(root, (tick, tick))[0], tick)
             if root in inner:
                 since.setdefault(root, tick)
@@ -179,7 +202,7 @@ def simulate(
     for root, first in since.items():
         lives[root].append((first, len(calls) - 1))
     return Walk(
-        calls=calls,
+        order=tuple(step for step, _ in calls),
         rings=rings,
         lives={root: joined(spans) for root, spans in lives.items() if spans},
         touched=touched,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from tinyc.ir import Graph, Window
-from tinyc.plan.candidates import NOTHING, Region, row_step, turns
+from tinyc.plan.candidates import NOTHING, Region, row_step
 from tinyc.plan.lives import Lives, joined, shifted
 from tinyc.plan.regions import Tile, Walk, simulate
 from tinyc.plan.step import Step
@@ -57,13 +57,13 @@ def tile_region(graph: Graph, steps: Sequence[Step], region: Region, *, bands: i
     widths = {root: max(_width(chosen, tile, root) for tile in tiles) for root in region.rings}
     pixel = {root: graph.tensors[root].hwc[2] * graph.tensors[root].dtype.bytes for root in widths}
     made = sum(_macs(step, tile[position]) for tile in tiles for position, step in enumerate(chosen))
-    calls = sum(len(walk.calls) for walk in walks)
+    calls = sum(len(walk.order) for walk in walks)
     return replace(
         region,
         rings=rings,
         ring_bytes={root: rings[root] * widths[root] * pixel[root] for root in rings},
         ring_lives=_lives(walks),
-        turns=turns(len(chosen), [[call for walk in walks for call in walk.calls]], calls),
+        order=(tuple(step for walk in walks for step in walk.order),),
         touched=({root: (0, calls - 1) for touched in region.touched for root in touched},),
         distances={},
         calls=calls,
@@ -170,7 +170,7 @@ def _lives(walks: Sequence[Walk]) -> dict[str, Lives]:
     for walk in walks:
         for root, lives in walk.lives.items():
             spans[root] += shifted(lives, tick)
-        tick += len(walk.calls)
+        tick += len(walk.order)
     return {root: joined(each or NOTHING) for root, each in spans.items()}
 
 
