@@ -76,3 +76,13 @@ def test_below_the_front_nothing_fits_and_the_least_is_said(models: Path) -> Non
     last = analyze(path, board=BOARD, options=Options(), progress=quiet).ways[-1].block_bytes
     with pytest.raises(DoesNotFit, match=f"No schedule searched needs less than {last:,} B"):
         deploy(path, board=BOARD, on="host", options=Options(ram=last - 64), progress=quiet)
+
+
+@pytest.mark.timeout(0)
+def test_the_printed_budget_has_room_for_the_stack_of_compact_kernels(models: Path, arm_tools: None) -> None:
+    path = models / "mlperf_kws_dscnn_int8.tflite"
+    found = analyze(path, board=BOARD, options=Options(optimize="size"), progress=quiet)
+    point = to_json(found)["schedule"]["pareto"][-1]
+    options = Options(ram=point["ram_bytes"], optimize="size", samples=1)
+    report = deploy(path, board=BOARD, on="qemu", options=options, progress=quiet)
+    assert report.check.equal and report.analysis.program.arena_bytes <= point["arena_bytes"]

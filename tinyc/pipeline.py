@@ -18,7 +18,7 @@ from tinyc.kernels.contract import Isa
 from tinyc.lower import Program, lower
 from tinyc.oracle.tflite import open_witness
 from tinyc.passes import input_by_rows, merged_channels, quantized_boundary, rewrite
-from tinyc.plan import judged, make_front, make_plan
+from tinyc.plan import Bank, judged, make_front, make_plan
 from tinyc.report import Analysis, Inputs, Model, Report, Seconds
 from tinyc.report.compare import Sample, check, make_samples
 from tinyc.run import RunResult, run
@@ -53,11 +53,10 @@ def analyze(path: Path, *, board: str | None, options: Options, progress: Progre
     bounded = _with_io(imported.graph, options.io)
     graph = _with_input(rewrite(bounded), path, options.input)
     banks = arena_banks(target, graph) if target is not None and len(target.arena_banks) > 1 else ()
-    budget = _budget(target, options)
-    plan = make_plan(graph, isas=_isas(target), schedule=options.schedule, budget=budget, banks=banks)
+    allowance, program = _planned(graph, target, banks, options, name=path.stem, sha256=imported.sha256)
+    plan = program.plan
     progress("weighing memory against work")
     ways = make_front(graph, isas=_isas(target)) if front else (plan,)
-    program = lower(plan, model_name=path.stem, sha256=imported.sha256, share=options.optimize == "size")
     return Analysis(
         model=Model(path=path, sha256=imported.sha256, format="tflite", graph=imported.graph),
         io=options.io,
@@ -67,7 +66,7 @@ def analyze(path: Path, *, board: str | None, options: Options, progress: Progre
         schedule=options.schedule,
         input=options.input,
         ways=ways,
-        stack_allowance=STACK_ALLOWANCE,
+        stack_allowance=allowance,
         seconds=Seconds(analyze=time.monotonic() - started),
     )
 
@@ -154,12 +153,27 @@ def _with_input(graph: Graph, path: Path, how: str) -> Graph:
         raise UsageError(f"{path.name} cannot take its input by rows: {reason}.", hint="Use --input whole.") from None
 
 
-def _budget(board: Board | None, options: Options) -> int | None:
+def _planned(
+    graph: Graph, target: Board | None, banks: Sequence[Bank], options: Options, *, name: str, sha256: str
+) -> tuple[int, Program]:
+    """The program, after the stack that it is given room for: more, where the compact forms of kernels go deeper than what was planned."""
+    allowance = STACK_ALLOWANCE
+    while True:
+        budget = _budget(target, options, allowance)
+        plan = make_plan(graph, isas=_isas(target), schedule=options.schedule, budget=budget, banks=banks)
+        program = lower(plan, model_name=name, sha256=sha256, share=options.optimize == "size")
+        needed = STACK_ALLOWANCE + program.plan.extra_stack - plan.extra_stack
+        if needed <= allowance or budget is None or plan.arena_bytes + plan.extra_stack + needed - allowance <= budget:
+            return max(needed, allowance), program
+        allowance = needed
+
+
+def _budget(board: Board | None, options: Options, allowance: int) -> int | None:
     """The bytes that the arena may have: what `--ram` leaves beside the stack, and what the board's bank for it has, where it is one."""
-    limits = [] if options.ram is None else [options.ram - STACK_ALLOWANCE]
+    limits = [] if options.ram is None else [options.ram - allowance]
     if board is not None and len(board.arena_banks) == 1:
         (bank,) = board.arena_banks
-        limits.append(bank.bytes - sum(STACK_ALLOWANCE for purpose in ("stack", "data") if purpose in bank.use))
+        limits.append(bank.bytes - sum(allowance for purpose in ("stack", "data") if purpose in bank.use))
     return min(limits, default=None)
 
 

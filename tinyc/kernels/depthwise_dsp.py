@@ -252,8 +252,8 @@ def _stream_of_bytes(operands: Operands, requantization: Integers, lanes: Lanes,
     return layer_words(stream.astype(np.int32), operands, Constants.COMPACT)
 
 
-def _compact_row(ready: Kernel, part: int, lanes: Lanes, channels: tuple[int, ...]) -> Kernel:
-    """The form of a kernel that unpacks one group of channels after the other, in its own stack."""
+def _compact_row(ready: Kernel, part: int, lanes: Lanes, channels: tuple[int, ...], *, stack: int) -> Kernel:
+    """The form of a kernel that unpacks one group of channels after the other, in so many bytes of `stack` more."""
 
     def accepts(op: Op, operands: Operands) -> bool:
         return ready.accepts(op, operands) and _accepts_compact(op, operands)
@@ -276,7 +276,7 @@ def _compact_row(ready: Kernel, part: int, lanes: Lanes, channels: tuple[int, ..
         bind=bind,
         cost=cost,
         padding_rows=PaddingRows.ABSENT,
-        stack=ready.stack + 600,
+        stack=ready.stack + stack,
         outlined=True,
     )
 
@@ -449,7 +449,7 @@ def _row_3x3(stride: int, part: int, ties: Ties) -> Kernel:
         scratch=lambda op, operands: _scratch_3x3(op, operands, part),
         stack=290,
     )
-    return replace(ready, compact=_compact_row(ready, part, _lanes_3x3, CHANNELS))
+    return replace(ready, compact=_compact_row(ready, part, _lanes_3x3, CHANNELS, stack=260))
 
 
 # --- other windows of up to seven rows, one copy of the code -------------------------------------------------------------
@@ -567,7 +567,7 @@ def _row_window(part: int, ties: Ties) -> Kernel:
         scratch=lambda op, operands: GROUP * _plane_bytes(op, operands, part),
         stack=320,
     )
-    return replace(ready, compact=_compact_row(ready, part, _lanes_window, IN_ORDER))
+    return replace(ready, compact=_compact_row(ready, part, _lanes_window, IN_ORDER, stack=600))
 
 
 # --- windows of one column, two window rows in each multiplication --------------------------------------------------------
