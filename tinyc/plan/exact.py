@@ -16,6 +16,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from tinyc.ir import Graph, Tensor
 from tinyc.plan.bounds import (
@@ -119,12 +120,39 @@ def least(graph: Graph, steps: Sequence[Step], views: Views, *, below: int, grid
 
 def least_memory_in_any_order(graph: Graph, steps: tuple[Step, ...], views: Views) -> tuple[tuple[Step, ...], Point]:
     """The steps in the given order, or in one that strictly needs less, and the point of least memory."""
+    order, point = _least_in_any_order(_Asked(graph, steps, views))
+    return tuple(steps[index] for index in order), point
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the search is asked; equal where its answer is: constants' values do not matter."""
+
+    graph: Graph = field(compare=False)
+    steps: tuple[Step, ...]
+    views: Views = field(compare=False)
+    told: tuple[object, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        roots = sorted({view.root for view in self.views.values()})
+        told = (
+            self.graph.inputs,
+            self.graph.outputs,
+            tuple(sorted(self.views.items(), key=lambda item: item[0])),
+            tuple(self.graph.tensors[root] for root in roots if root in self.graph.tensors),
+        )
+        object.__setattr__(self, "told", told)
+
+
+@lru_cache(maxsize=16)
+def _least_in_any_order(asked: _Asked) -> tuple[tuple[int, ...], Point]:
+    """The order, as places in the steps that were asked for, and the point; planning and its front ask the same."""
+    graph, steps, views = asked.graph, asked.steps, asked.views
     point = least_memory(graph, steps, views)
     found = least(graph, steps, views, below=point.peak)
     if found.partition is None:
-        return steps, point
-    ordered = tuple(steps[index] for index in found.order)
-    return ordered, least_memory(graph, ordered, views)
+        return tuple(range(len(steps))), point
+    return found.order, least_memory(graph, [steps[index] for index in found.order], views)
 
 
 def dependencies(steps: Sequence[Step]) -> list[Steps]:
