@@ -83,9 +83,9 @@ def uncached() -> Iterator[None]:
 
 
 def test_costs_are_corrected_where_the_core_was_measured(monkeypatch: pytest.MonkeyPatch, uncached: None) -> None:
-    kernel = replace(catalogue.ALL[0], name="stem", cost=lambda op, operands: 1_000)
+    kernel = replace(catalogue.CHOICES[0], name="stem", cost=lambda op, operands: 1_000)
     other = replace(kernel, name="other")
-    monkeypatch.setattr(catalogue, "ALL", (kernel, other))
+    monkeypatch.setattr(catalogue, "CHOICES", (kernel, other))
     monkeypatch.setattr(catalogue, "factors", lambda: {Isa.DSP: {"stem": 1.25}})
     operation = (None, None)
     costs = {core: [row.cost(*operation) for row in catalogue.calibrated(core)] for core in Isa}  # type: ignore[arg-type]
