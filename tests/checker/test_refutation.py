@@ -304,6 +304,7 @@ def test_not_even_json(text: str) -> None:
 ODD = (None, True, -1, 0, 1, 3, 2**31, 2**70, 1.5, float("nan"), "", "t0", [], {}, [[]], {"a": 1})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["stream", "patches", "rows", "banks"])
 def test_nothing_makes_it_stumble(way: str) -> None:
     original = certificate(program("residual", way))

@@ -34,6 +34,7 @@ def weights_bytes(graph: Graph) -> int:
     return sum(graph.operands(operation).input(1).bytes for operation in layers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LIVE)
 def test_what_is_left(name: str, models: Path) -> None:
     imported = tflite.load(models / f"{name}.tflite").graph
