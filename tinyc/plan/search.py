@@ -275,11 +275,10 @@ class _Search:
             return self.single_cost(start)
         if self.floors.has_whole(start, end):
             return NEVER
-        if (start, end) not in self.regions:
-            if self.floor.get((start, end), 0) < limit:
-                self.floor[start, end] = self.floors.run(start, end, limit)
-            if self.floor[start, end] >= limit:
-                return self.floor[start, end]
+        if self.floor.get((start, end), 0) < limit and (start, end) not in self.regions:
+            self.floor[start, end] = self.floors.run(start, end, limit)
+        if self.floor.get((start, end), 0) >= limit:
+            return self.floor[start, end]
         region = self._untiled(start, end)
         return NEVER if region is None else region[0]
 
