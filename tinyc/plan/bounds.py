@@ -154,23 +154,6 @@ def single_distances(
     return found
 
 
-def least_rings(graph: Graph, steps: Sequence[Step]) -> dict[str, int]:
-    """For every root, the bytes of the rows that its widest reader needs at once: no ring can be smaller."""
-    least: dict[str, int] = {}
-    for step in steps:
-        for position, view in zip(step.activations, step.inputs, strict=True):
-            if view is None:
-                continue
-            tensor = graph.tensors[view.root]
-            rows = tensor.hwc[0]
-            rule = step.op.row_rule(step.operands, position)
-            if isinstance(rule, Window):
-                highest = (min(rule.hi(r), rows) - max(rule.lo(r), 0) for r in range(step.operands.output.hwc[0]))
-                rows = min(rows, max(1, *highest, 1))
-            least[view.root] = max(least.get(view.root, 0), rows * (tensor.bytes // tensor.hwc[0]))
-    return {**{step.output.root: 0 for step in steps}, **least}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Root:
     """A buffer: its bytes whole, and as the lowest ring that it can be; the steps that touch it; whether it is an input or an output."""
@@ -203,6 +186,12 @@ class _Read:
         """How many rows the first `count` rows need; all of them, where it counts another tensor's rows and these are fewer."""
         return self.needed[min(count, len(self.needed) - 1)]
 
+    def widest(self, made: int, rows: int) -> int:
+        """How many of the buffer's `rows` rows one of the first `made` rows needs at once; all, where it counts another tensor's."""
+        if self.oldest[-1] != rows:
+            return rows
+        return max([1, *(self.needed[n + 1] - self.oldest[n] for n in range(made))])
+
 
 @dataclass(slots=True)
 class Floors:
@@ -216,7 +205,8 @@ class Floors:
     roots: Mapping[str, _Root] = field(init=False)
     reads: Sequence[Sequence[Sequence[_Read]]] = field(init=False)
     """In each direction, unless both are the same, what each step reads."""
-    rows: Sequence[int] = field(init=False)
+    rows: Sequence[Sequence[int]] = field(init=False)
+    """In each direction, of each step, how many rows every plan makes: those up to the last that an output depends on."""
     after: Sequence[Sequence[Steps]] = field(init=False)
     """In each direction, for each step, those whose first row needs a row of it, directly or not."""
     upward: Steps = field(init=False)
@@ -226,14 +216,15 @@ class Floors:
 
     def __post_init__(self) -> None:
         self.whole = sum(1 << i for i, step in enumerate(self.steps) if step.kernel.extent is Extent.WHOLE)
-        self.roots = self._touched()
-        self.rows = [step.operands.output.hwc[0] for step in self.steps]
         ways = [
             [_reads(self.steps, index, descending=descending) for index in range(len(self.steps))]
             for descending in (False, True)
         ]
         self.reads = ways[:1] if ways[0] == ways[1] else ways
         self.after = [self._descendants(reads) for reads in self.reads]
+        pinned = pinned_roots(self.graph, self.views)
+        self.rows = [self._rows_made(reads, pinned) for reads in self.reads]
+        self.roots = self._touched(pinned)
         self.upward = sum(1 << i for i, step in enumerate(self.steps) if step.upward_only)
 
     def between(self, done: Steps) -> int:
@@ -299,7 +290,7 @@ class Floors:
                         made[writer] = max(made[writer], read.first_rows(made[j]))
         oldest: dict[str, int] = {}  # of each buffer, the first row that steps which are surely not done still need
         for j in range(len(self.steps)):
-            if not before >> j & 1 and most[j] < self.rows[j]:
+            if not before >> j & 1 and most[j] < self.rows[way][j]:
                 for read in reads[j]:
                     oldest[read.root] = min(oldest.get(read.root, NEVER), read.oldest[most[j]])
         entering = 0
@@ -322,8 +313,26 @@ class Floors:
                     after[writer] |= after[j] | 1 << j
         return after
 
-    def _touched(self) -> dict[str, _Root]:
-        pinned = pinned_roots(self.graph, self.views)
+    def _rows_made(self, reads: Sequence[Sequence[_Read]], pinned: frozenset[str]) -> list[int]:
+        every = [step.operands.output.hwc[0] for step in self.steps]
+        made = [rows if step.output.root in pinned else 0 for step, rows in zip(self.steps, every, strict=True)]
+        for j in reversed(range(len(self.steps))):
+            for read in reads[j]:
+                for writer in read.writers:
+                    made[writer] = max(made[writer], min(read.first_rows(made[j]), every[writer]))
+        return made
+
+    def _least_rings(self) -> dict[str, int]:
+        """For every root, the bytes of the rows that the widest of its readers' rows needs at once: no ring can be smaller."""
+        found: dict[str, list[int]] = {step.output.root: [0] * len(self.reads) for step in self.steps}
+        for way, reads in enumerate(self.reads):
+            for read, made in ((read, self.rows[way][j]) for j in range(len(self.steps)) for read in reads[j]):
+                tensor = self.graph.tensors[read.root]
+                least = found.setdefault(read.root, [0] * len(self.reads))
+                least[way] = max(least[way], read.widest(made, tensor.hwc[0]) * (tensor.bytes // tensor.hwc[0]))
+        return {root: min(least) for root, least in found.items()}
+
+    def _touched(self, pinned: frozenset[str]) -> dict[str, _Root]:
         bits: dict[str, Steps] = {}
         written: dict[str, Steps] = {}
         for index, step in enumerate(self.steps):
@@ -331,7 +340,7 @@ class Floors:
             for view in (*step.inputs, step.output):
                 if view is not None:
                     bits[view.root] = bits.get(view.root, 0) | 1 << index
-        count, narrowest = len(self.steps), least_rings(self.graph, self.steps)
+        count, narrowest = len(self.steps), self._least_rings()
         return {
             root: _Root(
                 bytes=life.bytes,
