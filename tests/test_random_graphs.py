@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from drawn import graphs
-from graphs import samples
+from graphs import Builder, samples
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from native import has_compiler, run_native
 
@@ -25,6 +25,7 @@ from tinyc.ir import Graph, to_text
 from tinyc.kernels.contract import Isa
 from tinyc.lower import Program, lower
 from tinyc.lower.certificate import certificate_text
+from tinyc.ops import MaxPool2D
 from tinyc.oracle import evaluate
 from tinyc.passes import rewrite
 from tinyc.plan import Bank, Plan, make_plan
@@ -93,6 +94,22 @@ def random_plan(graph: Graph, isas: tuple[Isa, ...], chance: random.Random) -> P
         partition.append(region)
         start = end
     return _placed(graph, steps, views, tuple(partition), EFFORT)
+
+
+def test_a_region_in_one_tile(tmp_path: Path) -> None:
+    """Columns that nobody reads are not made: the last of five, before a pool over pairs."""
+    if not has_compiler():
+        pytest.skip("no C compiler for this computer")
+    b = Builder(1)
+    x = b.conv2d(b.input(1, 6, 5, 2), 8, (1, 1))
+    graph = b.graph(b.apply(MaxPool2D(size=(2, 2), stride=(2, 2)), x, like=x))
+    steps, views = make_steps(graph, isas=ISAS["scalar"])
+    region = region_variants(graph, steps, pinned_lifetimes(graph, steps, views), pinned_roots(graph, views), 0, 2)[0]
+    tiled = tile_region(graph, steps, region, bands=1, strips=1)
+    assert tiled is not None and tiled.ring_bytes[x] == 2 * 4 * 8 < region.ring_bytes[x]
+    plan = _placed(graph, steps, views, (tiled,), EFFORT)
+    program = lower(plan, model_name="p0", sha256="0" * 64)
+    check_values(graph, [Tried(what="one tile", plan=plan, program=program)], tmp_path)
 
 
 def in_banks(plan: Plan, chance: random.Random) -> Plan:

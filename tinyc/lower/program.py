@@ -261,6 +261,11 @@ class RegionLoop:
         return max(len(self.loops[0].tiles), 1)
 
     @property
+    def is_tiled(self) -> bool:
+        """Whether its layers make what a table of tiles says, and not everything; the table may have one entry."""
+        return bool(self.loops[0].tiles)
+
+    @property
     def tile_inputs(self) -> int:
         """The most inputs that a layer reads."""
         return max(len(loop.sources) for loop in self.loops)

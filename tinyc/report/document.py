@@ -127,7 +127,7 @@ def weights_bytes(analysis: Analysis) -> int:
 
 def _mode(program: Program) -> str:
     """What the plan comes down to: layers, stream (rings), strips or patches (tiles)."""
-    tiles = [region for region in program.regions if region.tiles > 1]
+    tiles = [region for region in program.regions if region.is_tiled]
     if tiles:
         return "patches" if any(len({tile.first for tile in r.loops[-1].tiles}) > 1 for r in tiles) else "strips"
     return "stream" if program.plan.regions else "layers"
