@@ -281,14 +281,15 @@ def resize(rng: Random) -> Sample:
 
 
 def bottleneck(rng: Random) -> Sample:
-    """Three convolutions in a row, of which the middle one's window may meet every border."""
+    """Three convolutions in a row, of which the middle one's window may meet every border, or nothing else."""
     layers = Layers(int(rng.integers(1 << 30)))
     depth, channels, outputs = (int(rng.choice(some)) for some in ([1, 3, 4, 8, 11], [7, 8, 12, 20, 24], [3, 4, 8, 12]))
     rows, columns = int(rng.integers(1, 9)), int(rng.integers(2, 20))
     size = ((3, 3), (3, 3), (5, 5), (7, 7), (2, 3), (4, 2), (3, 1))[int(rng.integers(7))]
     before = [int(rng.integers(0, each)) for each in size]
     after = [int(rng.integers(max(each - have, 0), each + 1)) for each, have in zip(size, (rows, columns), strict=True)]
-    padding = Padding(before[0], after[0], before[1], after[1])
+    beyond = size[1] * (rng.random() < 0.2)
+    padding = Padding(before[0], after[0], before[1] + beyond, after[1] + beyond)
     how = {"values": str(rng.choice(["random", "extreme"])), "weights": str(rng.choice(["random", "powers", "dead"]))}
     relu = Activation.RELU6 if rng.random() < 0.7 else Activation.NONE
     expand = layers.convolution((1, rows, columns, depth), (1, 1), channels, activation=relu, **how)

@@ -107,9 +107,11 @@ def _row(rows: Sequence[Kernel], op: Op, operands: Operands) -> Kernel | None:
 def _accepts_dsp(op: Op, operands: Operands, windows: Sequence[Kernel]) -> bool:
     assert isinstance(op, InvertedBottleneck)
     first, second, third = op.stages(operands)
+    columns, padding = second.input(1).shape[2], op.depthwise.padding
     in_fours = op.block % 4 == op.expanded.hwc[2] % 4 == operands.output.hwc[2] % 4 == 0
     return (
         in_fours
+        and max(padding.left, padding.right) < columns  # every window meets the image
         and _accepts_scalar(op, operands)
         and _row(POINTWISE, op.expand, first) is not None
         and _row(windows, op.depthwise, second) is not None
