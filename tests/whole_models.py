@@ -594,6 +594,15 @@ def input_of_a_dead_branch(n: Net) -> Outputs:
     return n.conv(x, 2)
 
 
+def only_reshaped(n: Net) -> Outputs:
+    return n.reshape(n.input(1, 4, 3, 2), 1, -1)
+
+
+def only_quantized(n: Net) -> Outputs:
+    """With stored integers at its boundary, nothing is left to compute."""
+    return n.dequantize(n.requantize(n.input(1, 3, 3, 2, dtype=DType.FLOAT32), scale=0.03, zero=4))
+
+
 def only_constants(n: Net) -> Outputs:
     n.input(1, 5)
     return n.binary("ADD", n.values(3), n.values(3))

@@ -156,7 +156,7 @@ class _Search:
     def least_peak(self, *, grids: Sequence[Grid] = ()) -> int:
         """Ask for less until there is nothing."""
         peak = NEVER
-        while (found := self._below(peak, grids)) is not None:
+        while peak > 0 and (found := self._below(peak, grids)) is not None:
             peak = found
         return peak
 
