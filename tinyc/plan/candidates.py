@@ -287,7 +287,7 @@ def _simulated(
     upwards = region(walks[:1], descending=False)
     if len(walks) == 1:
         return [upwards]
-    if (walks[0].rings, walks[0].lives) == (walks[1].rings, walks[1].lives):
+    if walks[0].rings == walks[1].rings and _at_the_same_times(walks):
         return [region(walks)]
     return [region(walks), upwards, region(walks[1:], descending=True)]
 
@@ -307,8 +307,7 @@ def _region(
     """The region of these walks: upwards, downwards, or both in this order."""
     calls = max(len(walk.order) for walk in walks)
     rings = {root: min(max(w.rings[root] for w in walks), graph.tensors[root].hwc[0]) for root in walks[0].rings}
-    alike = all((walk.lives, walk.touched) == (walks[0].lives, walks[0].touched) for walk in walks)
-    times = walks[:1] if alike else walks
+    times = walks[:1] if _at_the_same_times(walks) else walks
     return Region(
         start=start,
         end=end,
@@ -323,6 +322,12 @@ def _region(
         calls=calls,
         descending=descending,
     )
+
+
+def _at_the_same_times(walks: Sequence[Walk]) -> bool:
+    """Whether whatever happens at a call of one happens at that call of the others."""
+    first = walks[0]
+    return all((w.lives, w.touched, w.order) == (first.lives, first.touched, first.order) for w in walks)
 
 
 def _in_turn(lives: Sequence[Lives], calls: int) -> Lives:
