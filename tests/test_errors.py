@@ -92,6 +92,7 @@ CASES = {
         r"there is no firmware at .*firmware\.elf\. .*",
     ),
     "too little memory": ([*ON_BOARD, "--ram", "1k"], 4, r"digits\.tflite on stm32f746: needs [\d,]+ B .*1,024 B.*"),
+    "less memory than the stack": ([*ON_BOARD, "--ram", "100"], 4, r"digits\.tflite on stm32f746: .* limit is 100 B.*"),
     "a serial port that is none": (
         [*ON_BOARD, "--on", "serial:/dev/nope"],
         6,

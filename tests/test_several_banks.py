@@ -11,6 +11,7 @@ import pytest
 from graphs import Builder, samples
 from models import Operator, constant, tensor, write
 from native import has_compiler, run_native
+from whole import Net
 
 from tinyc import cli, paths
 from tinyc.board import Board, load
@@ -25,6 +26,7 @@ from tinyc.lower.certificate import certificate_text
 from tinyc.ops import Add, Transpose
 from tinyc.oracle import evaluate
 from tinyc.passes import rewrite
+from tinyc.pipeline import Options, analyze
 from tinyc.plan import Bank, make_plan
 from tinyc.report.compare import expected_rows
 from tinyc.run import run
@@ -110,6 +112,21 @@ def test_a_buffer_larger_than_every_bank_is_refused(tmp_path: Path, capsys: pyte
         "stm32h743": "fits",
         "stm32u585": "fits",
     }
+
+
+def test_an_arena_may_have_all_that_stack_and_harness_leave(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The plan of the least work needs a little more; another one needs less."""
+    net = Net(0)
+    path = tmp_path / "wide.tflite"
+    path.write_bytes(net.file(net.conv(net.conv(net.input(1, 16, 512, 3), 148, 3), 16, 3, stride=2)))
+    board = load("nrf52840")
+    options = Options(schedule="auto")
+    best = analyze(path, board="mps2_an386", options=options, progress=lambda message: None, front=False).program
+    (bank,) = arena_banks(board, best.plan.graph)
+    assert bank.bytes < best.arena_bytes < board.sram_bytes
+    chosen = analyze(path, board="nrf52840", options=options, progress=lambda message: None, front=False).program
+    assert chosen.arena_bytes <= bank.bytes
+    assert cli.run(["compile", str(path), "--board", "nrf52840", "--out", str(tmp_path / "out")]) == 0
 
 
 def _copy_of(size: int) -> tuple[list[object], list[Operator], list[str], list[str]]:

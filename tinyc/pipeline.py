@@ -52,7 +52,7 @@ def analyze(path: Path, *, board: str | None, options: Options, progress: Progre
     progress("planning")
     bounded = _with_io(imported.graph, options.io)
     graph = _with_input(rewrite(bounded), path, options.input)
-    banks = arena_banks(target, graph) if target is not None and len(target.arena_banks) > 1 else ()
+    banks = () if target is None else arena_banks(target, graph)
     allowance, program = _planned(graph, target, banks, options, name=path.stem, sha256=imported.sha256)
     plan = program.plan
     progress("weighing memory against work")
@@ -157,34 +157,27 @@ def _planned(
     graph: Graph, target: Board | None, banks: Sequence[Bank], options: Options, *, name: str, sha256: str
 ) -> tuple[int, Program]:
     """The program, after the stack that it is given room for: more, where the compact forms of kernels go deeper than what was planned."""
-    allowance = STACK_ALLOWANCE
+    allowance, several = STACK_ALLOWANCE, banks if len(banks) > 1 else ()
     while True:
-        budget = _budget(target, options, allowance)
-        plan = make_plan(graph, isas=_isas(target), schedule=options.schedule, budget=budget, banks=banks)
+        limits = [] if options.ram is None else [options.ram - allowance]
+        limits += [bank.bytes for bank in banks] if len(banks) == 1 else []
+        budget = min(limits, default=None)
+        plan = make_plan(graph, isas=_isas(target), schedule=options.schedule, budget=budget, banks=several)
         program = lower(plan, model_name=name, sha256=sha256, share=options.optimize == "size")
         needed = STACK_ALLOWANCE + program.plan.extra_stack - plan.extra_stack
-        if needed <= allowance or budget is None or plan.arena_bytes + plan.extra_stack + needed - allowance <= budget:
+        if needed <= allowance or budget is None or plan.needed_bytes + needed - allowance <= budget:
             return max(needed, allowance), program
         allowance = needed
-
-
-def _budget(board: Board | None, options: Options, allowance: int) -> int | None:
-    """The bytes that the arena may have: what `--ram` leaves beside the stack, and what the board's bank for it has, where it is one."""
-    limits = [] if options.ram is None else [options.ram - allowance]
-    if board is not None and len(board.arena_banks) == 1:
-        (bank,) = board.arena_banks
-        limits.append(bank.bytes - sum(allowance for purpose in ("stack", "data") if purpose in bank.use))
-    return min(limits, default=None)
 
 
 def _require_fit(analysis: Analysis, options: Options) -> None:
     """DoesNotFit where arena or weights exceed the board, or the arena exceeds `--ram`; the linker checks the rest."""
     board, program = analysis.board, analysis.program
     assert board is not None
-    name = analysis.model.path.name
-    limit = board.sram_bytes if options.ram is None else min(options.ram, board.sram_bytes)
+    name, rooms = analysis.model.path.name, arena_banks(board, program.plan.graph)
+    room = sum(bank.bytes for bank in rooms)
+    limit = room if options.ram is None else min(options.ram, room)
     if program.arena_bytes <= limit and not program.plan.placement.fits:
-        rooms = arena_banks(board, program.plan.graph)
         banks = ", ".join(f"{bank.name} {bank.bytes:,}" for bank in rooms)
         raise DoesNotFit(
             f"{name} on {board.name}: needs {program.arena_bytes:,} B of SRAM for the arena, which cannot be cut up so that it fits"
@@ -192,9 +185,9 @@ def _require_fit(analysis: Analysis, options: Options) -> None:
             hint=_way_out(analysis, min(limit, max(bank.bytes for bank in rooms))),
         )
     if program.arena_bytes > limit:
-        whose = "the board has" if options.ram is None else "the limit is"
+        has = f"the board has {room:,} B beside stack and harness" if limit == room else f"the limit is {limit:,} B"
         raise DoesNotFit(
-            f"{name} on {board.name}: needs {program.arena_bytes:,} B of SRAM for the arena alone, {whose} {limit:,} B"
+            f"{name} on {board.name}: needs {program.arena_bytes:,} B of SRAM for the arena alone, {has}"
             f" ({program.arena_bytes - limit:,} B too many); the largest layer is {_largest(program)}.",
             hint=_way_out(analysis, limit),
         )

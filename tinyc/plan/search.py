@@ -275,10 +275,11 @@ class _Search:
             return self.single_cost(start)
         if self.floors.has_whole(start, end):
             return NEVER
-        if self.floor.get((start, end), 0) < limit and (start, end) not in self.regions:
-            self.floor[start, end] = self.floors.run(start, end, limit)
-        if self.floor.get((start, end), 0) >= limit:
-            return self.floor[start, end]
+        floor = self.floor.get((start, end), 0)
+        if floor < limit and (start, end) not in self.regions:
+            floor = self.floor[start, end] = self.floors.run(start, end, limit)
+        if floor >= limit:
+            return floor
         region = self._untiled(start, end)
         return NEVER if region is None else region[0]
 

@@ -40,11 +40,12 @@ def by_bank(
 def way_to_fit(analysis: Analysis, board: Board) -> Way | None:
     """The plan as it is where the board has room for it, else the way with the least work for which it has; None where there is none."""
     plan = analysis.program.plan
-    if len(board.arena_banks) == 1:
-        room = arena_room(board)
+    banks = arena_banks(board, plan.graph)
+    if len(banks) == 1:
+        room = banks[0].bytes
         ways = [(way.extra_macs, way.arena_bytes) for way in analysis.ways if way.arena_bytes <= room]
         return (0, analysis.program.arena_bytes) if analysis.program.arena_bytes <= room else min(ways, default=None)
-    placement = place_in_banks(plan.problem, arena_banks(board, plan.graph), effort=0.0)
+    placement = place_in_banks(plan.problem, banks, effort=0.0)
     if placement.fits:
         return 0, placement.bytes
     found = [(way.extra_macs, size) for way in analysis.ways if (size := _placed(way, board))]
@@ -53,7 +54,8 @@ def way_to_fit(analysis: Analysis, board: Board) -> Way | None:
 
 def _placed(way: Plan, board: Board) -> int:
     """The bytes of a way to run the model in the board's banks, 0 where they have no room for it."""
-    if way.arena_bytes > arena_room(board):
+    banks = arena_banks(board, way.graph)
+    if way.arena_bytes > sum(bank.bytes for bank in banks):
         return 0
-    placement = place_in_banks(way.problem, arena_banks(board, way.graph), effort=0.0)
+    placement = place_in_banks(way.problem, banks, effort=0.0)
     return placement.bytes if placement.fits else 0
