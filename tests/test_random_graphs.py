@@ -25,14 +25,14 @@ from tinyc.ir import Graph, to_text
 from tinyc.kernels.contract import Isa
 from tinyc.lower import Program, lower
 from tinyc.lower.certificate import certificate_text
-from tinyc.ops import MaxPool2D
+from tinyc.ops import Concatenation, MaxPool2D, Padding
 from tinyc.oracle import evaluate
 from tinyc.passes import rewrite
 from tinyc.plan import Bank, Plan, make_plan
 from tinyc.plan.bounds import pinned_lifetimes, pinned_roots
 from tinyc.plan.candidates import Region, region_variants
 from tinyc.plan.place import lower_bound
-from tinyc.plan.plan import _placed, _placed_in_banks
+from tinyc.plan.plan import placed, placed_in_banks
 from tinyc.plan.steps import make_steps
 from tinyc.plan.tiles import tile_region
 from tinyc.report.compare import expected_rows
@@ -93,7 +93,7 @@ def random_plan(graph: Graph, isas: tuple[Isa, ...], chance: random.Random) -> P
             region = region if tiled is None else tiled
         partition.append(region)
         start = end
-    return _placed(graph, steps, views, tuple(partition), EFFORT)
+    return placed(graph, steps, views, tuple(partition), EFFORT)
 
 
 def test_a_region_in_one_tile(tmp_path: Path) -> None:
@@ -107,9 +107,26 @@ def test_a_region_in_one_tile(tmp_path: Path) -> None:
     region = region_variants(graph, steps, pinned_lifetimes(graph, steps, views), pinned_roots(graph, views), 0, 2)[0]
     tiled = tile_region(graph, steps, region, bands=1, strips=1)
     assert tiled is not None and tiled.ring_bytes[x] == 2 * 4 * 8 < region.ring_bytes[x]
-    plan = _placed(graph, steps, views, (tiled,), EFFORT)
+    plan = placed(graph, steps, views, (tiled,), EFFORT)
     program = lower(plan, model_name="p0", sha256="0" * 64)
     check_values(graph, [Tried(what="one tile", plan=plan, program=program)], tmp_path)
+
+
+def test_a_region_whose_calls_depend_on_its_direction() -> None:
+    """Windows that are padded above only: the same rings both ways, at other calls.  What the plan says of either, the checker finds."""
+    b = Builder(1)
+    x = b.input(1, 8, 5, 1)
+    above = b.conv2d(x, 5, (2, 3), padding=Padding(top=1, left=1, right=1), like=x)
+    half = b.conv2d(x, 6, (1, 3), stride=(2, 1), padding=Padding(left=1, right=1), like=x)
+    filtered = b.depthwise(half, (3, 3), padding=Padding(top=2, left=1, right=1), like=x)
+    graph = b.graph(above, b.apply(Concatenation(axis=3), filtered, half, like=x))
+    steps, views = make_steps(graph, isas=ISAS["dsp"])
+    alive, pinned = pinned_lifetimes(graph, steps, views), pinned_roots(graph, views)
+    regions = region_variants(graph, steps, alive, pinned, 0, len(steps))
+    assert {region.descending for region in regions} == {None, False, True}
+    for region in regions:
+        plan = placed(graph, steps, views, (region,), EFFORT)
+        check_certificate(certificate_text(lower(plan, model_name="p0", sha256="0" * 64)))
 
 
 def in_banks(plan: Plan, chance: random.Random) -> Plan:
@@ -120,9 +137,9 @@ def in_banks(plan: Plan, chance: random.Random) -> Plan:
         Bank(name="slow", bytes=plan.arena_bytes * 3 // 4, tier=1),
         Bank(name="far", bytes=2 * plan.arena_bytes + 8, tier=2),
     )
-    placed = _placed_in_banks(plan, banks, None, EFFORT)
-    assert placed.placement.fits
-    return placed
+    cut_up = placed_in_banks(plan, banks, None, EFFORT)
+    assert cut_up.placement.fits
+    return cut_up
 
 
 def _same(a: Plan, b: Plan) -> bool:

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from tinyc.board import load
 from tinyc.build import arena_banks
+from tinyc.checker import check
 from tinyc.kernels.contract import Isa
+from tinyc.lower import lower
+from tinyc.lower.certificate import certificate_text
 from tinyc.ops import Padding, Transpose
 from tinyc.plan import Bank, make_plan, place_in_banks
 from tinyc.plan.overlap import Distance
@@ -203,3 +206,18 @@ def test_plans_for_boards_with_several_banks(schedule: str) -> None:
             assert {home(plan.placement, name) for name in (*graph.inputs, *graph.outputs)} == {"axi"}
             scratch = [each.name for each in plan.problem.buffers if each.name.startswith(":scratch")]
             assert scratch and {home(plan.placement, name) for name in scratch} == {"dtcm"}
+
+
+@pytest.mark.parametrize("over", [0, 2, 4])
+def test_what_kernels_read_ahead_stays_in_its_bank(over: int) -> None:
+    b = Builder(1)
+    x = b.conv2d(b.input(1, 7, 7, 9), 3, (1, 1))
+    for _ in range(2):
+        x = b.depthwise(x, padding=Padding(1, 1, 1, 1))
+    graph = b.graph(x)
+    alone = make_plan(graph, isas=(Isa.SCALAR, Isa.DSP, Isa.MVE), schedule="layers")
+    assert alone.arena_bytes > alone.placement.bytes
+    banks = (Bank(name="a", bytes=alone.block_bytes + over), Bank(name="b", bytes=64, tier=1))
+    plan = make_plan(graph, isas=(Isa.SCALAR, Isa.DSP, Isa.MVE), schedule="layers", banks=banks)
+    assert plan.placement.fits
+    check(certificate_text(lower(plan, model_name="model", sha256="0" * 64)))

@@ -174,7 +174,7 @@ def _placed_again(problem: Problem, homes: Homes, effort: float) -> tuple[dict[s
         offsets |= placement.offsets
         sizes = {b.name: b.bytes for b in part.buffers}
         for overlap in part.overlaps:
-            if _meet(overlap, placement.offsets, sizes):
+            if meet(overlap, placement.offsets, sizes):
                 decided.setdefault(overlap.group, overlap.group in placement.descending)
     return offsets, frozenset(group for group, down in decided.items() if down)
 
@@ -194,7 +194,8 @@ def _directed(distance: Distance, down: bool | None) -> Distance:
     return replace(distance, ascending=None) if down else replace(distance, descending=None)
 
 
-def _meet(overlap: Overlap, offsets: Mapping[str, int], sizes: Mapping[str, int]) -> bool:
+def meet(overlap: Overlap, offsets: Mapping[str, int], sizes: Mapping[str, int]) -> bool:
+    """Whether the two buffers share bytes."""
     source, target = offsets[overlap.source], offsets[overlap.target]
     return source < target + sizes[overlap.target] and target < source + sizes[overlap.source]
 

@@ -75,7 +75,7 @@ def _saved(graph: Graph, name: str, bottleneck: Bottleneck, isas: tuple[Isa, ...
         return 0
     operands = fused.operands(operation)
     x, expanded = operands.input(0), graph.tensors[bottleneck[0].outputs[0]]
-    rows = operands.input(3).shape[1]
+    rows = graph.operands(bottleneck[1]).input(1).shape[1]
     more_input = (rows - 1) * x.bytes // x.hwc[0]
     return rows * expanded.bytes // expanded.hwc[0] - step.scratch_bytes - more_input
 

@@ -11,12 +11,12 @@ from tinyc.ir import Graph
 from tinyc.kernels.catalogue import affordable
 from tinyc.kernels.contract import Extent, Isa
 from tinyc.ops import InvertedBottleneck
-from tinyc.plan.banks import Bank, place_in_banks
+from tinyc.plan.banks import Bank, meet, place_in_banks
 from tinyc.plan.blocks import in_blocks
 from tinyc.plan.candidates import Region, kept_rows
 from tinyc.plan.exact import Searched, judge, least_memory_in_any_order, settle
 from tinyc.plan.lives import members_of, within
-from tinyc.plan.place import ALIGNMENT, Buffer, Overlap, Placement, Problem, live_together, place
+from tinyc.plan.place import ALIGNMENT, Buffer, Placement, Problem, live_together, place
 from tinyc.plan.problem import STATE, as_run, group_ticks, make_problem, scratch_name
 from tinyc.plan.regions import Tile
 from tinyc.plan.search import Partition, Point, layers, least_work, patches, points_below, spare_scratch
@@ -148,6 +148,11 @@ class Plan:
         return max(0, max((step.kernel.stack for step in self.steps), default=0) - USUAL_STACK)
 
     @property
+    def needed_bytes(self) -> int:
+        """What a budget must hold: the block, and the stack beyond what every plan is given room for."""
+        return self.block_bytes + self.extra_stack
+
+    @property
     def regions(self) -> int:
         return sum(len(group.steps) > 1 for group in self.groups)
 
@@ -167,9 +172,9 @@ def make_plan(
     arena is within `budget` bytes, and among equals the smallest.  Where nothing fits, the smallest found: the caller compares.
     With `banks` the arena is cut up as banks.py says, all parts together within the budget.
     """
-    plan = _in_one_bank(
-        graph, isas=isas, schedule=schedule, budget=_least(budget, sum(b.bytes for b in banks)), effort=effort
-    )
+    limits = [] if budget is None else [budget]
+    limits += [sum(bank.bytes for bank in banks)] if banks else []
+    plan = _in_one_bank(graph, isas=isas, schedule=schedule, budget=min(limits, default=None), effort=effort)
     return judged(
         plan if not banks else _in_banks(plan, isas, schedule, banks, budget, effort), schedule, effort=effort
     )
@@ -184,31 +189,28 @@ def judged(plan: Plan, schedule: str, *, effort: float = 2.0) -> Plan:
     return replace(plan, searched=found)
 
 
-def _least(budget: int | None, room: int) -> int | None:
-    """The smaller of a budget and a room, either of which there may not be."""
-    return min(filter(None, (budget, room)), default=None)
-
-
 def _in_banks(
     plan: Plan, isas: tuple[Isa, ...], schedule: str, banks: Sequence[Bank], budget: int | None, effort: float
 ) -> Plan:
     """`plan` in several banks, or where its parts do not fit, the least work whose parts do."""
 
     def within(each: Plan) -> bool:
-        return each.placement.fits and (budget is None or each.arena_bytes + each.extra_stack <= budget)
+        return each.placement.fits and (budget is None or each.needed_bytes <= budget)
 
-    best = _placed_in_banks(plan, banks, budget, effort)
+    best = placed_in_banks(plan, banks, budget, effort)
     if within(best) or schedule != "auto":
         return best
     smaller = _smaller(plan.graph, isas, cache(partial(_lean, plan.graph, isas)), effort)
-    placed = (_placed_in_banks(each, banks, budget, effort) for each in smaller)
-    return next(filter(within, placed), best)
+    others = (placed_in_banks(each, banks, budget, effort) for each in smaller)
+    return next(filter(within, others), best)
 
 
-def _placed_in_banks(plan: Plan, banks: Sequence[Bank], budget: int | None, effort: float) -> Plan:
+def placed_in_banks(plan: Plan, banks: Sequence[Bank], budget: int | None, effort: float) -> Plan:
+    """The same steps and groups, cut up among `banks`, if that can be within the budget."""
     ahead = max((step.kernel.over_read for step in plan.steps), default=0)
-    rooms = [replace(bank, bytes=max(bank.bytes - ahead, 0)) for bank in banks]
-    placement = place_in_banks(plan.problem, rooms, limit=budget, effort=effort)
+    within = [replace(bank, bytes=max(bank.bytes - ahead, 0)) for bank in banks]
+    placement = place_in_banks(plan.problem, within, limit=budget, effort=effort)
+    placement = replace(placement, rooms={bank.name: bank.bytes for bank in banks})
     return _plan(plan.graph, plan.steps, plan.views, plan.partition, plan.problem, placement)
 
 
@@ -216,29 +218,36 @@ def _in_one_bank(graph: Graph, *, isas: tuple[Isa, ...], schedule: str, budget: 
     """The plan where all of the arena is one block."""
     steps, views = make_steps(graph, isas=isas)
     if schedule == "layers":
-        return _placed(graph, steps, views, layers(graph, steps, views), effort)
+        return placed(graph, steps, views, layers(graph, steps, views), effort)
     if schedule == "patches":
         found = patches(graph, steps, views, peak=budget) or patches(graph, steps, views, peak=None)
         partition = layers(graph, steps, views) if found is None else found.partition
-        return _placed(graph, steps, views, partition, effort)
+        return placed(graph, steps, views, partition, effort)
     lean = cache(partial(_lean, graph, isas))
-    best = _with_less_scratch(graph, isas, _least_arena(graph, steps, views, effort), lean, effort, budget)
-    best = min(best, _least_arena(graph, best.steps, best.views, effort), key=lambda plan: plan.arena_bytes)
-    if schedule != "auto" or budget is None or best.arena_bytes <= budget:
+    first = _least_arena(graph, steps, views, effort)
+    best = _with_less_scratch(graph, isas, first, lean, effort, budget)
+    if best is not first:
+        best = min(best, _least_arena(graph, best.steps, best.views, effort), key=lambda plan: plan.arena_bytes)
+    if schedule != "auto" or budget is None or best.needed_bytes <= budget:
         return best
-    ways = (_for_budget(graph, isas, lean, budget, effort), _in_blocks(graph, isas, effort))
-    firsts = (next((plan for plan in way if plan.arena_bytes + plan.extra_stack <= budget), None) for way in ways)
-    fitting = [plan for plan in firsts if plan is not None]
+    tried = [best]
+    fitting: list[Plan] = []
+    for way in (_for_budget(graph, isas, lean, budget, effort), _in_blocks(graph, isas, effort)):
+        for plan in way:
+            tried.append(plan)
+            if plan.needed_bytes <= budget:
+                fitting.append(plan)
+                break
     if fitting:
         return min(fitting, key=lambda plan: (plan.extra_macs, plan.arena_bytes))
-    return min((best, *_smaller(graph, isas, lean, effort)), key=lambda plan: plan.arena_bytes)
+    return min(tried, key=lambda plan: plan.arena_bytes)
 
 
 def _least_arena(graph: Graph, steps: tuple[Step, ...], views: Mapping[str, View], effort: float) -> Plan:
     ordered, point = least_memory_in_any_order(graph, steps, views)
     plans = [
-        _placed(graph, steps, views, layers(graph, steps, views), effort),
-        _placed(graph, ordered, views, point.partition, effort),
+        placed(graph, steps, views, layers(graph, steps, views), effort),
+        placed(graph, ordered, views, point.partition, effort),
     ]
     best = min(plans, key=lambda plan: plan.arena_bytes)
     if best.placement.bytes <= point.peak:
@@ -246,13 +255,13 @@ def _least_arena(graph: Graph, steps: tuple[Step, ...], views: Mapping[str, View
     settled = settle(graph, steps, views, below=best.placement.bytes, effort=effort)
     if settled.partition is None:
         return best
-    return min(best, _placed(graph, settled.steps, views, settled.partition, effort), key=lambda plan: plan.arena_bytes)
+    return min(best, placed(graph, settled.steps, views, settled.partition, effort), key=lambda plan: plan.arena_bytes)
 
 
 def _for_budget(
     graph: Graph, isas: tuple[Isa, ...], lean: Callable[[], _Lean], budget: int, effort: float
 ) -> Iterator[Plan]:
-    """Plans that should be within the budget, in tiles; then every one that `make_front` has."""
+    """Plans that should be within the budget, in tiles; then those of ever less memory."""
     steps, views, _ = lean()
     peak = budget
     for _ in range(MOST_ATTEMPTS):
@@ -262,7 +271,7 @@ def _for_budget(
         plan = _with_spare(graph, isas, steps, views, point, effort)
         yield plan
         peak = point.peak - max(plan.arena_bytes - budget, 64)  # what placement missed the bound by, ask for less
-    yield from _smaller(graph, isas, lean, effort)
+    yield from _in_tiles(graph, isas, lean, effort)
 
 
 def make_front(graph: Graph, *, isas: tuple[Isa, ...], effort: float = 2.0) -> tuple[Plan, ...]:
@@ -276,12 +285,17 @@ def make_front(graph: Graph, *, isas: tuple[Isa, ...], effort: float = 2.0) -> t
 
 
 def _smaller(graph: Graph, isas: tuple[Isa, ...], lean: Callable[[], _Lean], effort: float) -> Iterator[Plan]:
+    """Plans of ever less memory, in each of the two ways to trade work for it."""
+    yield from _in_tiles(graph, isas, lean, effort)
+    yield from _in_blocks(graph, isas, effort)
+
+
+def _in_tiles(graph: Graph, isas: tuple[Isa, ...], lean: Callable[[], _Lean], effort: float) -> Iterator[Plan]:
     """Plans of kernels without more scratch than there is room for: the least that computes nothing twice, then in tiles."""
     steps, views, point = lean()
     yield _with_spare(graph, isas, steps, views, point, effort)
     for smaller in points_below(graph, steps, views, peak=point.peak):
         yield _with_spare(graph, isas, steps, views, smaller, effort)
-    yield from _in_blocks(graph, isas, effort)
 
 
 def _in_blocks(graph: Graph, isas: tuple[Isa, ...], effort: float) -> Iterator[Plan]:
@@ -317,7 +331,7 @@ def _with_less_scratch(
         return plan
     spare = spare_scratch(graph, lean, lean_views, point)
     work = _work_by_scratch(lean, spare, isas)
-    if budget is not None and plan.arena_bytes > budget:
+    if budget is not None and plan.needed_bytes > budget:
         extra = max((e for e in work if point.peak + e <= budget), default=0)
     else:
         fast = [e for e in work if work[e] <= MOST_SLOWDOWN * min(work.values())]
@@ -348,8 +362,8 @@ def _with_spare(
         steps, views = make_steps(graph, isas=isas, scratch=limits | dict.fromkeys(unlike, 0))
     by_name = {step.name: step for step in steps}
     if {name: _shape_of(step) for name, step in by_name.items()} != {step.name: _shape_of(step) for step in lean}:
-        return _placed(graph, lean, lean_views, point.partition, effort)
-    return _placed(graph, tuple(by_name[step.name] for step in lean), views, point.partition, effort)
+        return placed(graph, lean, lean_views, point.partition, effort)
+    return placed(graph, tuple(by_name[step.name] for step in lean), views, point.partition, effort)
 
 
 def _work_by_scratch(lean: Sequence[Step], spare: Sequence[int], isas: tuple[Isa, ...]) -> dict[int, int]:
@@ -373,9 +387,10 @@ def _shape_of(step: Step) -> tuple[object, ...]:
     return step.name, step.inputs, step.output, step.kernel.extent, step.kernel.in_place
 
 
-def _placed(
+def placed(
     graph: Graph, steps: tuple[Step, ...], views: Mapping[str, View], partition: Partition, effort: float
 ) -> Plan:
+    """The plan of a partition, in one block."""
     problem = make_problem(graph, steps, views, partition)
     return _plan(graph, steps, views, partition, problem, place(problem, effort=effort))
 
@@ -464,20 +479,13 @@ def _group(steps: tuple[Step, ...], number: int, part: Region | int, problem: Pr
     if step.kernel.extent is Extent.WHOLE:
         return Group(steps=(part,), mode=Mode.WHOLE)
     bytewise = step.kernel.in_place and direction is Direction.ASCENDING
+    sizes = {b.name: b.bytes for b in problem.buffers}
     touching = not bytewise and any(
-        _touch(overlap, problem, placement) for overlap in problem.overlaps if overlap.group == number
+        meet(overlap, placement.spread, sizes) for overlap in problem.overlaps if overlap.group == number
     )
     if not touching and step.kernel.extent is Extent.LONG_ROW and _is_long(step):
         return Group(steps=(part,), mode=Mode.LONG_ROW)
     return Group(steps=(part,), direction=direction)
-
-
-def _touch(overlap: Overlap, problem: Problem, placement: Placement) -> bool:
-    if placement.bank(overlap.source) != placement.bank(overlap.target):
-        return False
-    sizes = {b.name: b.bytes for b in problem.buffers if b.name in (overlap.source, overlap.target)}
-    source, target = placement.offsets[overlap.source], placement.offsets[overlap.target]
-    return source < target + sizes[overlap.target] and target < source + sizes[overlap.source]
 
 
 def _is_long(step: Step) -> bool:
