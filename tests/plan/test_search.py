@@ -16,7 +16,7 @@ from tinyc.ir import Graph
 from tinyc.kernels.contract import Isa
 from tinyc.ops import Add, Concatenation, MaxPool2D, Mul, Padding, Transpose
 from tinyc.plan import Plan, Step, make_plan
-from tinyc.plan.bounds import Floors, best_region, group_bound, pinned_lifetimes, pinned_roots
+from tinyc.plan.bounds import Floors, group_bound, pinned_lifetimes, pinned_roots, regions_by_need
 from tinyc.plan.candidates import Region, region_variants
 from tinyc.plan.exact import dependencies, downsets, least
 from tinyc.plan.place import lower_bound, place
@@ -78,8 +78,9 @@ def cuts(graph: Graph, steps: Sequence[Step], views: Views, *, tiles: bool = Fal
             places = [written.index(step.name) for step in steps[start:end]]
             if end > start + 1 and places == sorted(places):
                 groups += region_variants(graph, steps, alive, pinned, start, end)
-            if tiles and end > start + 1 and (found := best_region(graph, steps, alive, pinned, start, end)):
-                cut = [tile_region(graph, steps, found[1], bands=bands, strips=strips) for bands, strips in STRIPS]
+            if tiles and end > start + 1:
+                uncut = region_variants(graph, steps, alive, pinned, start, end)
+                cut = [tile_region(graph, steps, each, bands=a, strips=b) for a, b in STRIPS for each in uncut]
                 groups += [region for region in cut if region is not None]
             for group in groups:
                 for rest in from_step(end):
@@ -230,3 +231,25 @@ def test_downsets_of_a_chain_and_of_branches() -> None:
 
 def _is_exhaustive(plan: Plan) -> bool:
     return plan.searched is not None and plan.searched.exhaustive
+
+
+def test_either_order_of_demands_is_cut_into_tiles() -> None:
+    """Of a long and a short branch, what is asked first decides how many rows wait; uncut the one order needs less, in strips the other."""
+    b = Builder(497)
+    x = b.input(1, 8, 14, 2)
+    stem = b.conv2d(x, 3, (3, 3), padding=SAME, like=x)
+    short = b.conv2d(stem, 4, (3, 3), padding=SAME, like=x)
+    long = b.conv2d(b.conv2d(stem, 7, (3, 3), padding=SAME, like=x), 9, (1, 1), like=x)
+    graph = b.graph(b.apply(Add(), short, b.conv2d(long, 4, (3, 3), padding=SAME, like=x), like=x))
+    steps, views = make_steps(graph, isas=PLAIN)
+    alive, pinned = pinned_lifetimes(graph, steps, views), pinned_roots(graph, views)
+
+    def least_of(region: Region) -> int:
+        cut = [tile_region(graph, steps, region, bands=bands, strips=strips) for bands, strips in STRIPS]
+        return min(group_bound(graph, steps, alive, pinned, each) for each in cut if each is not None)
+
+    first, *others = (region for _, region in regions_by_need(graph, steps, alive, pinned, 0, len(steps)))
+    wanted = min(least_of(region) for region in others)
+    assert wanted < least_of(first)
+    assert least_in_tiles(graph, steps, views) <= wanted
+    assert least(graph, steps, views, below=2**40, grids=STRIPS).bytes <= wanted

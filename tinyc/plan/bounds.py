@@ -101,13 +101,6 @@ def regions_by_need(
     return sorted(found, key=lambda option: option[0])
 
 
-def best_region(
-    graph: Graph, steps: Sequence[Step], alive: Mapping[str, Lifetime], pinned: frozenset[str], start: int, end: int
-) -> tuple[int, Region] | None:
-    """The region of steps [start, end) that needs least, after what it needs; None where there is none."""
-    return next(iter(regions_by_need(graph, steps, alive, pinned, start, end)), None)
-
-
 def pinned_roots(graph: Graph, views: Views) -> frozenset[str]:
     """The roots that hold an input or an output of the graph."""
     return frozenset(views[name].root for name in (*graph.inputs, *graph.outputs))

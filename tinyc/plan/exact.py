@@ -7,8 +7,8 @@ of Irregularly Wired Neural Networks for Edge Devices" (MLSys 2020), which has n
 
 The class: any order of the steps; any cut of it into single steps and regions of at most `MOST_CALLS` rows, the steps of a region in the
 file's order, all of them demanding their inputs first to last or all last to first; rings that serve both directions; any direction of
-each group; any placement.  Kernels are given.  Exact up to `MOST_DOWNSETS` sets and `MOST_REGIONS` regions; what is left out (floors of
-bounds.py) costs more than what is kept.
+each group; any placement; where tiles are allowed, regions of at most `LONGEST_TILED` steps in tiles too.  Kernels are given.  Exact up
+to `MOST_DOWNSETS` sets and `MOST_REGIONS` regions; what is left out (floors of bounds.py) costs more than what is kept.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tinyc.plan.search import LONGEST_TILED, Grid, Partition, Point, layers_boun
 from tinyc.plan.search import PATCHES as PATCH_GRIDS
 from tinyc.plan.search import STRIPS as STRIP_GRIDS
 from tinyc.plan.step import Step
-from tinyc.plan.tiles import tile_region
+from tinyc.plan.tiles import one_for_each_demand_order, tile_region
 from tinyc.plan.views import View, Views
 
 MOST_DOWNSETS = 3000
@@ -74,15 +74,18 @@ class Searched:
 
 
 LAYERS = "each layer by itself in the file's order: both directions, every placement"
-PATCHES = "the first layers in patches, the rest by themselves: every split, grids of " + ", ".join(
-    f"{rows}x{columns}" for rows, columns in PATCH_GRIDS
+PATCHES = (
+    f"the first layers, up to {LONGEST_TILED}, in patches, the rest by themselves: every split, grids of "
+    + ", ".join(f"{rows}x{columns}" for rows, columns in PATCH_GRIDS)
 )
+EVERY_ORDER = "every order of the layers"
+THIS_ORDER = "this order of the layers"
 REGIONS = (
-    "every order of the layers, every cut of it into layers and regions, each layer's demands first to last or last to first, both"
-    " directions, every placement; nothing computed twice, these kernels"
+    "every cut of it into layers and regions, each layer's demands first to last or last to first, both directions, every placement;"
+    " nothing computed twice, these kernels"
 )
 STRIPS = (
-    "every order of the layers, every cut of it into layers and regions, regions whole or in "
+    f"every cut of it into layers and regions, regions whole or, up to {LONGEST_TILED} layers long, in "
     + ", ".join(str(strips) for _, strips in STRIP_GRIDS)
     + " strips, every placement; these kernels"
 )
@@ -99,18 +102,14 @@ def judge(
         found = patches(graph, steps, views, peak=None)
         bound = layers_bound(graph, steps, views) if found is None else found.peak
         return Searched(kind=PATCHES, bound=bound, exhaustive=reached <= bound)
-    if tiled:
-        in_tiles = least(graph, steps, views, below=reached, grids=STRIP_GRIDS)
-        bound = in_tiles.bytes if in_tiles.complete else 0
-        proven = in_tiles.complete and in_tiles.orders and in_tiles.partition is None
-        return Searched(kind=STRIPS, bound=bound, exhaustive=proven)
-    least_found = least(graph, steps, views, below=reached)
-    bound = least_found.bytes if least_found.complete else 0
-    if not least_found.orders or bound == reached:
-        return Searched(kind=REGIONS, bound=bound, exhaustive=least_found.orders)
+    found_least = least(graph, steps, views, below=reached, grids=STRIP_GRIDS if tiled else ())
+    kind = f"{EVERY_ORDER if found_least.orders else THIS_ORDER}, {STRIPS if tiled else REGIONS}"
+    bound = found_least.bytes if found_least.complete else 0
+    if tiled or bound == reached or not found_least.orders:
+        return Searched(kind=kind, bound=bound, exhaustive=found_least.orders and bound == reached)
     settled = settle(graph, steps, views, below=reached, effort=effort)
     proven = settled.proven and settled.bytes == reached
-    return Searched(kind=REGIONS, bound=reached if proven else bound, exhaustive=proven)
+    return Searched(kind=kind, bound=reached if proven else bound, exhaustive=proven)
 
 
 def least(graph: Graph, steps: Sequence[Step], views: Views, *, below: int, grids: Sequence[Grid] = ()) -> Least:
@@ -265,6 +264,8 @@ class _Exact:
         inside = after & ~before
         if not self.grids or not 1 < inside.bit_count() <= LONGEST_TILED or inside & self.floors.whole:
             return []
+        if self.simulated > MOST_REGIONS:
+            return []
         roots = self.floors.roots.values()
         if sum(root.bytes for root in roots if root.crosses(before) or root.crosses(after)) - PADDING >= limit:
             return []
@@ -277,7 +278,8 @@ class _Exact:
             self.found[before, after] = self._ways(before, after)
         steps, alive = self._in_order(before, after)
         found: list[tuple[int, Region | int]] = []
-        uncut = [region for _, region in self.found[before, after][:1] if isinstance(region, Region)]
+        regions = (region for _, region in self.found[before, after] if isinstance(region, Region))
+        uncut = one_for_each_demand_order(regions)
         for region, (bands, strips) in itertools.product(uncut, self.grids):
             cut = tile_region(self.graph, steps, region, bands=bands, strips=strips)
             if cut is not None:
@@ -348,7 +350,7 @@ class _Settling:
             return replace(self.best, proven=False)
         self.states = states
         self._go_on(0, [])
-        return self.best
+        return replace(self.best, proven=self.best.proven and self.exact.simulated <= MOST_REGIONS)
 
     def _go_on(self, state: Steps, groups: Groups) -> None:
         """Every way to run what is left after `state`."""

@@ -14,10 +14,18 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from tinyc.ir import Graph
-from tinyc.plan.bounds import NEVER, Floors, beside_scratch, best_region, group_bound, pinned_lifetimes, pinned_roots
+from tinyc.plan.bounds import (
+    NEVER,
+    Floors,
+    beside_scratch,
+    group_bound,
+    pinned_lifetimes,
+    pinned_roots,
+    regions_by_need,
+)
 from tinyc.plan.candidates import Lifetime, Region
 from tinyc.plan.step import Step
-from tinyc.plan.tiles import tile_region
+from tinyc.plan.tiles import one_for_each_demand_order, tile_region
 from tinyc.plan.views import Views
 
 Partition = tuple[Region | int, ...]
@@ -141,7 +149,7 @@ class _Search:
     floors: Floors = field(init=False)
     rows_before: list[int] = field(init=False)
     """The output rows of all steps before each."""
-    regions: dict[tuple[int, int], tuple[int, Region] | None] = field(default_factory=dict)
+    regions: dict[tuple[int, int], list[tuple[int, Region]]] = field(default_factory=dict)
     singles: dict[int, int] = field(default_factory=dict)
     floor: dict[tuple[int, int], int] = field(default_factory=dict)
     """Below what regions need, as far as that had to be known."""
@@ -237,17 +245,18 @@ class _Search:
         return [option for option in found if option[0] < limit]
 
     def tiled_region(self, start: int, end: int, grid: Grid) -> tuple[int, Region] | None:
-        """The region in tiles, after what it needs; None where it cannot be cut."""
+        """The region in tiles, with the demands in the order that needs less, after what it needs; None where it cannot be cut."""
         key = (start, end, grid)
         if key not in self.tiled:
-            region = self._untiled(start, end)
-            cut = region and tile_region(self.graph, self.steps, region[1], bands=grid[0], strips=grid[1])
-            self.tiled[key] = None if cut is None else (self.bound(cut), cut)
+            uncut = one_for_each_demand_order(region for _, region in self._untiled(start, end))
+            cuts = (tile_region(self.graph, self.steps, each, bands=grid[0], strips=grid[1]) for each in uncut)
+            options = [(self.bound(cut), cut) for cut in cuts if cut is not None]
+            self.tiled[key] = min(options, key=lambda option: (option[0], option[1].extra_macs), default=None)
         return self.tiled[key]
 
-    def _untiled(self, start: int, end: int) -> tuple[int, Region] | None:
+    def _untiled(self, start: int, end: int) -> list[tuple[int, Region]]:
         if (start, end) not in self.regions:
-            self.regions[start, end] = best_region(self.graph, self.steps, self.alive, self.pinned, start, end)
+            self.regions[start, end] = regions_by_need(self.graph, self.steps, self.alive, self.pinned, start, end)
         return self.regions[start, end]
 
     def _tiles_could_fit(self, start: int, end: int, limit: int) -> bool:
@@ -265,9 +274,9 @@ class _Search:
         """Steps [start, end): a region, which a step whose rows are pushed always is, or the one step."""
         if self._is_single(start, end):
             return start
-        region = self._untiled(start, end)
-        assert region is not None, "a pushed row is copied, which every region can"
-        return region[1]
+        regions = self._untiled(start, end)
+        assert regions, "a pushed row is copied, which every region can"
+        return regions[0][1]
 
     def _cost(self, start: int, end: int, *, limit: int) -> int:
         """What one group needs without tiles, or something not below `limit`."""
@@ -280,8 +289,8 @@ class _Search:
             floor = self.floor[start, end] = self.floors.run(start, end, limit)
         if floor >= limit:
             return floor
-        region = self._untiled(start, end)
-        return NEVER if region is None else region[0]
+        regions = self._untiled(start, end)
+        return regions[0][0] if regions else NEVER
 
     def single_cost(self, index: int) -> int:
         """What one step by itself needs."""

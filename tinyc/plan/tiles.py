@@ -6,7 +6,7 @@ StreamNet and msf-CNN, patches after MCUNetV2; here both keep rings inside a til
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -30,6 +30,11 @@ class _Need:
     def include(self, other: _Need) -> None:
         self.first, self.end = min(self.first, other.first), max(self.end, other.end)
         self.x0, self.x1 = min(self.x0, other.x0), max(self.x1, other.x1)
+
+
+def one_for_each_demand_order(regions: Iterable[Region]) -> list[Region]:
+    """Of regions of the same steps those that differ once they are cut into tiles."""
+    return list({region.reads: region for region in regions}.values())
 
 
 def tile_region(graph: Graph, steps: Sequence[Step], region: Region, *, bands: int, strips: int) -> Region | None:
