@@ -17,9 +17,8 @@ from tinyc.lower.lower import PUSHED_ROW
 from tinyc.lower.program import Demand, Loop, LoopTile, Port, Program, RegionLoop, Source
 from tinyc.ops import Concatenation, Reshape
 from tinyc.plan import Mode, Step, View
-from tinyc.plan.bounds import state_bytes
+from tinyc.plan.bounds import STATE, scratch_name, state_bytes
 from tinyc.plan.place import ALIGNMENT, lower_bound
-from tinyc.plan.problem import STATE, scratch_name
 
 FORMAT = "tinyc certificate"
 VERSION = 3

@@ -21,14 +21,19 @@ NEVER = 2**62
 """What a group costs that cannot be."""
 PADDING = ALIGNMENT - 1
 """How far a bound may be below the bytes that are live: whatever lies last needs no padding behind it."""
-SCRATCH = ":scratch "
-"""What the names of scratch buffers begin with."""
+STATE = ":state"
+"""The buffer in which a region that takes the input row by row keeps its counters from push to push."""
 Steps = int
 
 
 def state_bytes(steps: int) -> int:
     """What a region of so many steps must remember between two pushed rows: a counter each."""
     return 4 * steps
+
+
+def scratch_name(step: int) -> str:
+    """The buffer that a step has as scratch."""
+    return f":scratch {step}"
 
 
 def group_bound(
@@ -47,7 +52,7 @@ def group_problem(
     now = ((0, 0),)
     sizes = {life.root: life.bytes for life in alive.values() if life.first <= group <= life.last}
     if steps[group].scratch_bytes:
-        sizes[f"{SCRATCH}{group}"] = steps[group].scratch_bytes
+        sizes[scratch_name(group)] = steps[group].scratch_bytes
     target, pairs = steps[group].output.root, single_distances(graph, steps, alive, pinned, group)
     return Problem(
         buffers=tuple(Buffer(name=name, bytes=size, lives=now) for name, size in sizes.items()),
@@ -69,9 +74,9 @@ def _region_problem(steps: Sequence[Step], alive: Mapping[str, Lifetime], region
     for index in range(start, end):
         if steps[index].scratch_bytes:
             turns = region.turns(index - start)
-            buffers.append(Buffer(name=f"{SCRATCH}{index}", bytes=steps[index].scratch_bytes, lives=turns))
+            buffers.append(Buffer(name=scratch_name(index), bytes=steps[index].scratch_bytes, lives=turns))
     if any(step.pushed for step in steps[start:end]):
-        buffers.append(Buffer(name=":state", bytes=state_bytes(end - start), lives=((0, region.ticks - 1),)))
+        buffers.append(Buffer(name=STATE, bytes=state_bytes(end - start), lives=((0, region.ticks - 1),)))
     overlaps = (Overlap(group=0, source=s, target=t, distance=gap) for (s, t), gap in region.distances.items())
     return Problem(buffers=tuple(buffers), overlaps=tuple(overlaps))
 
@@ -83,7 +88,8 @@ def beside_scratch(
     problem = group_problem(graph, steps, alive, pinned, group)
     members = range(group.end - group.start) if isinstance(group, Region) else range(1)
     turns = [group.turns(at) if isinstance(group, Region) else ((0, 0),) for at in members]
-    others = [b for b in problem.buffers if not b.name.startswith(SCRATCH)]
+    scratch = {scratch_name(index) for index in range(len(steps))}
+    others = [b for b in problem.buffers if b.name not in scratch]
     marks = [Buffer(name=f":turn {at}", bytes=0, lives=lives) for at, lives in enumerate(turns)]
     return bounds_during(replace(problem, buffers=(*others, *marks)), [mark.name for mark in marks])
 

@@ -13,11 +13,12 @@ from tinyc.kernels.contract import Extent, Isa
 from tinyc.ops import InvertedBottleneck
 from tinyc.plan.banks import Bank, meet, place_in_banks
 from tinyc.plan.blocks import in_blocks
+from tinyc.plan.bounds import STATE, scratch_name
 from tinyc.plan.candidates import Region, kept_rows
 from tinyc.plan.exact import Searched, judge, least_memory_in_any_order, settle
 from tinyc.plan.lives import members_of, within
 from tinyc.plan.place import ALIGNMENT, Buffer, Placement, Problem, live_together, place
-from tinyc.plan.problem import STATE, as_run, group_ticks, make_problem, scratch_name
+from tinyc.plan.problem import as_run, group_ticks, make_problem
 from tinyc.plan.regions import Tile
 from tinyc.plan.search import Partition, Point, layers, least_work, patches, points_below, spare_scratch
 from tinyc.plan.step import Step

@@ -6,49 +6,43 @@ may run in either direction, one for each call of both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tinyc.ir import Graph, Window
-from tinyc.plan.bounds import pinned_lifetimes, pinned_roots, single_distances, state_bytes
-from tinyc.plan.candidates import Lifetime, Region
+from tinyc.plan.bounds import STATE, group_problem, pinned_lifetimes, pinned_roots, scratch_name
+from tinyc.plan.candidates import Region
 from tinyc.plan.lives import Lives, joined, shifted, within
-from tinyc.plan.overlap import Distance
 from tinyc.plan.place import Buffer, Overlap, Problem
 from tinyc.plan.search import Partition
 from tinyc.plan.step import Step
 from tinyc.plan.views import Views
 
-STATE = ":state"
-"""The buffer in which a region that takes the input row by row keeps its counters from push to push."""
-
-
-def scratch_name(step: int) -> str:
-    """The buffer that a step has as scratch."""
-    return f":scratch {step}"
-
 
 def make_problem(graph: Graph, steps: Sequence[Step], views: Views, partition: Partition) -> Problem:
     """What is to be placed when the steps run in these groups."""
-    pinned = pinned_roots(graph, views)
-    alive = pinned_lifetimes(graph, steps, views)
-    starts = _starts(partition)
-    group_of = _group_of(partition)
-    traffic = _traffic(steps)
-    buffers = [
-        replace(buffer, traffic=traffic.get(buffer.name, 0), port=buffer.name in pinned)
-        for buffer in (_buffer(life, len(steps), partition, starts, group_of) for life in alive.values())
-    ]
+    pinned, alive = pinned_roots(graph, views), pinned_lifetimes(graph, steps, views)
+    traffic, end = _traffic(steps), _starts(partition)[-1]
+    sizes = {life.root: life.bytes for life in alive.values()}
+    spans = {life.root: [(0, 0)] if life.first < 0 else [] for life in alive.values()}
     overlaps: list[Overlap] = []
-    for number, part in enumerate(partition):
-        buffers += _scratch(steps, number, part, starts)
-        pairs: Mapping[tuple[str, str], Distance]
-        if isinstance(part, Region):
-            pairs = part.distances
-        else:
-            target = steps[part].output.root
-            pairs = {(s, target): gap for s, gap in single_distances(graph, steps, alive, pinned, part).items()}
-        overlaps += [Overlap(group=number, source=s, target=t, distance=gap) for (s, t), gap in pairs.items()]
+    for number, (part, start, _) in enumerate(group_ticks(partition)):
+        inside = group_problem(graph, steps, alive, pinned, part)
+        for buffer in inside.buffers:
+            sizes[buffer.name] = buffer.bytes
+            spans.setdefault(buffer.name, []).extend(shifted(buffer.lives, start))
+            if buffer.name == STATE and isinstance(part, Region):
+                traffic[STATE] = buffer.bytes * sum(
+                    step.operands.output.hwc[0] for step in steps[part.start : part.end]
+                )
+        overlaps += [replace(overlap, group=number) for overlap in inside.overlaps]
+    for life in alive.values():
+        if life.last >= len(steps):
+            spans[life.root].append((end, end))
+    buffers = [
+        Buffer(name=name, bytes=size, lives=joined(spans[name]), traffic=traffic.get(name, 0), port=name in pinned)
+        for name, size in sizes.items()
+    ]
     return Problem(buffers=tuple(buffers), overlaps=tuple(overlaps))
 
 
@@ -64,61 +58,6 @@ def _starts(partition: Partition) -> list[int]:
     for part in partition:
         starts.append(starts[-1] + (part.ticks if isinstance(part, Region) else 1))
     return starts
-
-
-def _group_of(partition: Partition) -> dict[int, int]:
-    """The group of each step."""
-    groups: dict[int, int] = {}
-    for number, part in enumerate(partition):
-        steps = range(part.start, part.end) if isinstance(part, Region) else (part,)
-        groups.update(dict.fromkeys(steps, number))
-    return groups
-
-
-def _buffer(
-    life: Lifetime, count: int, partition: Partition, starts: Sequence[int], group_of: Mapping[int, int]
-) -> Buffer:
-    """A root's buffer: a ring where its group says so; its life to the tick."""
-    size = life.bytes
-    given, kept = life.first < 0, life.last >= count
-    born = 0 if given else group_of[life.first]
-    dies = len(partition) if kept else group_of[life.last]
-    spans = [(starts[0], starts[0])] if given else []
-    for number in range(born, min(dies + 1, len(partition))):
-        part, at = partition[number], starts[number]
-        entered, left = given or number > born, number < dies
-        if isinstance(part, Region):
-            size = part.ring_bytes.get(life.root, size)
-            spans += shifted(part.lives(life.root, entered=entered, left=left), at)
-        else:
-            spans.append((at, at))
-    if kept:
-        spans.append((starts[-1], starts[-1]))
-    return Buffer(name=life.root, bytes=size, lives=joined(spans))
-
-
-def _scratch(steps: Sequence[Step], number: int, part: Region | int, starts: Sequence[int]) -> list[Buffer]:
-    """The scratch of each step of a group, and the counters of a region that waits for rows."""
-    at = starts[number]
-    if not isinstance(part, Region):
-        return [_scratch_buffer(steps, part, ((at, at),))] if steps[part].scratch_bytes else []
-    buffers = [
-        _scratch_buffer(steps, index, shifted(part.turns(index - part.start), at))
-        for index in range(part.start, part.end)
-        if steps[index].scratch_bytes
-    ]
-    chosen = steps[part.start : part.end]
-    if any(step.pushed for step in chosen):
-        state = state_bytes(len(chosen))
-        rows = sum(step.operands.output.hwc[0] for step in chosen)
-        buffers.append(Buffer(name=STATE, bytes=state, lives=((at, at + part.ticks - 1),), traffic=state * rows))
-    return buffers
-
-
-def _scratch_buffer(steps: Sequence[Step], index: int, lives: Lives) -> Buffer:
-    size = steps[index].scratch_bytes
-    rows, columns, _ = steps[index].operands.output.hwc
-    return Buffer(name=scratch_name(index), bytes=size, lives=lives, traffic=2 * size * rows * columns)
 
 
 def as_run(problem: Problem, partition: Partition, descending: Sequence[bool]) -> Problem:
@@ -148,8 +87,9 @@ def _traffic(steps: Sequence[Step]) -> dict[str, int]:
     Scratch counts as written and read once for each pixel.  Rows that tiles make again are not counted again.
     """
     traffic: dict[str, int] = {}
-    for step in steps:
+    for index, step in enumerate(steps):
         written = step.operands.output
+        traffic[scratch_name(index)] = 2 * step.scratch_bytes * written.hwc[0] * written.hwc[1]
         traffic[step.output.root] = traffic.get(step.output.root, 0) + written.bytes
         for position, view in zip(step.activations, step.inputs, strict=True):
             if view is None:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tinyc.errors import ModelError
-from tinyc.ir import Graph, Op, Operands, Operation, Tensor
+from tinyc.ir import Graph, Op, Operands, Operation
 from tinyc.kernels.catalogue import select
 from tinyc.kernels.contract import Isa, Kernel
 from tinyc.ops import Concatenation, InputRows, Reshape
 from tinyc.plan.step import Step
-from tinyc.plan.views import View, assign_views
+from tinyc.plan.views import View, assign_views, piece_view
 
 NO_KERNEL = (Concatenation, InputRows, Reshape)
 """Operators that become views or copies."""
@@ -93,7 +93,11 @@ def _concatenation_steps(
     index = 0
     for number, tensor in enumerate(operands.inputs):
         assert tensor is not None
-        place = _piece_view(operation, output, views[output.name], axis, index)
+        place = piece_view(output, views[output.name], axis, index)
+        if place is None:
+            raise ModelError(
+                f"operation {operation.source_index} concatenation: axis {axis} of {output.shape} is not supported."
+            )
         index += tensor.shape[axis]
         if not tensor.is_constant and views[tensor.name] == place:
             continue
@@ -103,20 +107,6 @@ def _concatenation_steps(
         name = f"{operation.name}:{number}"
         steps.append(_step(operation, copy, pair, select(copy, pair, isas), views, place, name=name))
     return steps
-
-
-def _piece_view(operation: Operation, output: Tensor, place: View, axis: int, index: int) -> View:
-    rank = len(output.shape)
-    if axis == rank - 1:
-        return replace(place, offset=place.offset + index * output.dtype.bytes)
-    if rank >= 4 and axis == rank - 2:
-        return replace(place, offset=place.offset + index * place.pixel_stride)
-    if any(size != 1 for size in output.shape[:axis]):
-        raise ModelError(
-            f"operation {operation.source_index} concatenation: axis {axis} of {output.shape} is not supported."
-        )
-    rows = output.hwc[0] // output.shape[axis]
-    return replace(place, offset=place.offset + index * rows * place.row_stride)
 
 
 def _pushed_step(

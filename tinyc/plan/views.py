@@ -57,6 +57,20 @@ def assign_views(graph: Graph, kernels: Mapping[str, Kernel]) -> dict[str, View]
     return {name: resolver.view(name) for name, tensor in graph.tensors.items() if not tensor.is_constant}
 
 
+def piece_view(output: Tensor, place: View, axis: int, index: int) -> View | None:
+    """Where the piece that starts at `index` of an axis lies, of an output at `place`; None where no row and pixel stride describes it."""
+    rank = len(output.shape)
+    axis %= rank
+    if axis == rank - 1:
+        return replace(place, offset=place.offset + index * output.dtype.bytes)
+    if rank >= 4 and axis == rank - 2:
+        return replace(place, offset=place.offset + index * place.pixel_stride)
+    if any(size != 1 for size in output.shape[:axis]):
+        return None
+    rows = output.hwc[0] // output.shape[axis]
+    return replace(place, offset=place.offset + index * rows * place.row_stride)
+
+
 class _Resolver:
     """The views assigned so far; a tensor without one is its own root."""
 
@@ -77,7 +91,7 @@ class _Resolver:
         for name in operation.inputs:
             assert name is not None
             piece = self.graph.tensors[name]
-            place = self._piece(output, op.axis, offset)
+            place = piece_view(output, self.view(output.name), op.axis, offset)
             offset += piece.shape[op.axis % len(output.shape)]
             if place is not None and operation.inputs.count(name) == 1 and self._accepts(piece, place):
                 self.assigned[name] = place
@@ -110,20 +124,6 @@ class _Resolver:
             if producer.op.kept_rows is None and self._accepts(tensor, place):
                 self.assigned[name] = place
                 return
-
-    def _piece(self, output: Tensor, axis: int, index: int) -> View | None:
-        """Where a piece that starts at `index` of `axis` lies; None where no row and pixel stride describes it."""
-        place = self.view(output.name)
-        rank = len(output.shape)
-        axis %= rank
-        if axis == rank - 1:
-            return replace(place, offset=place.offset + index * output.dtype.bytes)
-        if rank >= 4 and axis == rank - 2:
-            return replace(place, offset=place.offset + index * place.pixel_stride)
-        if any(size != 1 for size in output.shape[:axis]):
-            return None
-        rows = output.hwc[0] // output.shape[axis]
-        return replace(place, offset=place.offset + index * rows * place.row_stride)
 
     def _accepts(self, tensor: Tensor, place: View) -> bool:
         """Whether a tensor without a place may live there, as seen by everyone who writes or reads it."""
