@@ -25,8 +25,8 @@ MOST_IN_VAIN = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blocked:
-    """A graph with some bottlenecks as one operation each, its steps with the least scratch, and their least memory."""
+class Lean:
+    """The steps of a graph with kernels of the least scratch, and a way to run them."""
 
     graph: Graph
     steps: tuple[Step, ...]
@@ -34,8 +34,13 @@ class Blocked:
     point: Point
 
 
-def in_blocks(graph: Graph, isas: tuple[Isa, ...]) -> Iterator[Blocked]:
-    """Ever more bottlenecks in blocks, each graph with a lower peak than all before."""
+def lean_steps(graph: Graph, isas: tuple[Isa, ...]) -> tuple[tuple[Step, ...], Mapping[str, View]]:
+    """The graph's steps with the kernels of the least scratch."""
+    return make_steps(graph, isas=isas, scratch={operation.name: 0 for operation in graph.operations})
+
+
+def in_blocks(graph: Graph, isas: tuple[Isa, ...]) -> Iterator[Lean]:
+    """Ever more bottlenecks in blocks, each one operation, each graph with a lower peak than all before."""
     found = bottlenecks(graph)
     saved = {name: bytes_ for name, each in found.items() if (bytes_ := _saved(graph, name, each, isas)) > 0}
     current = _planned(graph, isas) if saved else None
@@ -60,9 +65,9 @@ def in_blocks(graph: Graph, isas: tuple[Isa, ...]) -> Iterator[Blocked]:
             yield current
 
 
-def _planned(graph: Graph, isas: tuple[Isa, ...]) -> Blocked:
-    steps, views = make_steps(graph, isas=isas, scratch={operation.name: 0 for operation in graph.operations})
-    return Blocked(graph=graph, steps=steps, views=views, point=least_memory(graph, steps, views))
+def _planned(graph: Graph, isas: tuple[Isa, ...]) -> Lean:
+    steps, views = lean_steps(graph, isas)
+    return Lean(graph=graph, steps=steps, views=views, point=least_memory(graph, steps, views))
 
 
 def _saved(graph: Graph, name: str, bottleneck: Bottleneck, isas: tuple[Isa, ...]) -> int:
@@ -80,9 +85,9 @@ def _saved(graph: Graph, name: str, bottleneck: Bottleneck, isas: tuple[Isa, ...
     return rows * expanded.bytes // expanded.hwc[0] - step.scratch_bytes - more_input
 
 
-def _fullest(blocked: Blocked) -> tuple[Step, ...]:
+def _fullest(lean: Lean) -> tuple[Step, ...]:
     """The steps of the group that needs the most."""
-    graph, steps = blocked.graph, blocked.steps
-    pinned, alive = pinned_roots(graph, blocked.views), pinned_lifetimes(graph, steps, blocked.views)
-    worst = max(blocked.point.partition, key=lambda group: group_bound(graph, steps, alive, pinned, group))
+    graph, steps = lean.graph, lean.steps
+    pinned, alive = pinned_roots(graph, lean.views), pinned_lifetimes(graph, steps, lean.views)
+    worst = max(lean.point.partition, key=lambda group: group_bound(graph, steps, alive, pinned, group))
     return steps[worst.start : worst.end] if isinstance(worst, Region) else (steps[worst],)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from functools import cache, partial
 
 from tinyc.ir import Graph
 from tinyc.kernels.catalogue import affordable
 from tinyc.kernels.contract import Extent, Isa
 from tinyc.ops import InvertedBottleneck
 from tinyc.plan.banks import Bank, meet, place_in_banks
-from tinyc.plan.blocks import in_blocks
+from tinyc.plan.blocks import Lean, in_blocks, lean_steps
 from tinyc.plan.bounds import STATE, scratch_name
 from tinyc.plan.candidates import Region, kept_rows
 from tinyc.plan.exact import Searched, judge, least_memory_in_any_order, settle
@@ -20,13 +19,10 @@ from tinyc.plan.lives import members_of, within
 from tinyc.plan.place import ALIGNMENT, Buffer, Placement, Problem, live_together, place
 from tinyc.plan.problem import as_run, group_ticks, make_problem
 from tinyc.plan.regions import Tile
-from tinyc.plan.search import Partition, Point, layers, least_work, patches, points_below, spare_scratch
+from tinyc.plan.search import Partition, layers, least_work, patches, points_below, spare_scratch
 from tinyc.plan.step import Step
 from tinyc.plan.steps import make_steps
 from tinyc.plan.views import View, whole
-
-_Lean = tuple[tuple[Step, ...], Mapping[str, View], Point]
-"""The steps with kernels of the least scratch, in the best order, and their least memory."""
 
 BLOCKS = "but for the bottlenecks in blocks of channels, which a heuristic chose"
 MOST_SLOWDOWN = 1.05
@@ -201,7 +197,7 @@ def _in_banks(
     best = placed_in_banks(plan, banks, budget, effort)
     if within(best) or schedule != "auto":
         return best
-    smaller = _smaller(plan.graph, isas, cache(partial(_lean, plan.graph, isas)), effort)
+    smaller = _smaller(_lean(plan.graph, isas), isas, effort)
     others = (placed_in_banks(each, banks, budget, effort) for each in smaller)
     return next(filter(within, others), best)
 
@@ -224,16 +220,16 @@ def _in_one_bank(graph: Graph, *, isas: tuple[Isa, ...], schedule: str, budget: 
         found = patches(graph, steps, views, peak=budget) or patches(graph, steps, views, peak=None)
         partition = layers(graph, steps, views) if found is None else found.partition
         return placed(graph, steps, views, partition, effort)
-    lean = cache(partial(_lean, graph, isas))
+    lean = _lean(graph, isas)
     first = _least_arena(graph, steps, views, effort)
-    best = _with_less_scratch(graph, isas, first, lean, effort, budget)
+    best = _with_less_scratch(first, lean, isas, effort, budget)
     if best is not first:
         best = min(best, _least_arena(graph, best.steps, best.views, effort), key=lambda plan: plan.arena_bytes)
     if schedule != "auto" or budget is None or best.needed_bytes <= budget:
         return best
     tried = [best]
     fitting: list[Plan] = []
-    for way in (_for_budget(graph, isas, lean, budget, effort), _in_blocks(graph, isas, effort)):
+    for way in (_for_budget(lean, isas, budget, effort), _in_blocks(graph, isas, effort)):
         for plan in way:
             tried.append(plan)
             if plan.needed_bytes <= budget:
@@ -259,119 +255,101 @@ def _least_arena(graph: Graph, steps: tuple[Step, ...], views: Mapping[str, View
     return min(best, placed(graph, settled.steps, views, settled.partition, effort), key=lambda plan: plan.arena_bytes)
 
 
-def _for_budget(
-    graph: Graph, isas: tuple[Isa, ...], lean: Callable[[], _Lean], budget: int, effort: float
-) -> Iterator[Plan]:
+def _for_budget(lean: Lean, isas: tuple[Isa, ...], budget: int, effort: float) -> Iterator[Plan]:
     """Plans that should be within the budget, in tiles; then those of ever less memory."""
-    steps, views, _ = lean()
     peak = budget
     for _ in range(MOST_ATTEMPTS):
-        point = least_work(graph, steps, views, peak=peak)
+        point = least_work(lean.graph, lean.steps, lean.views, peak=peak)
         if point is None:
             break
-        plan = _with_spare(graph, isas, steps, views, point, effort)
+        plan = _with_spare(replace(lean, point=point), isas, effort)
         yield plan
-        peak = point.peak - max(plan.arena_bytes - budget, 64)  # what placement missed the bound by, ask for less
-    yield from _in_tiles(graph, isas, lean, effort)
+        peak = point.peak - max(plan.needed_bytes - budget, 64)  # what placement missed the bound by, ask for less
+    yield from _in_tiles(lean, isas, effort)
 
 
 def make_front(graph: Graph, *, isas: tuple[Isa, ...], effort: float = 2.0) -> tuple[Plan, ...]:
     """The plan that `auto` chooses, then those that need less memory for more work, down to the least that tiles reach."""
     front = [_in_one_bank(graph, isas=isas, schedule="auto", budget=None, effort=effort)]
-    smaller = _smaller(graph, isas, partial(_lean, graph, isas), effort)
+    smaller = _smaller(_lean(graph, isas), isas, effort)
     for plan in sorted(smaller, key=lambda plan: (plan.extra_macs, plan.arena_bytes)):
         if plan.arena_bytes < front[-1].arena_bytes:
             front.append(plan)
     return tuple(front)
 
 
-def _smaller(graph: Graph, isas: tuple[Isa, ...], lean: Callable[[], _Lean], effort: float) -> Iterator[Plan]:
+def _smaller(lean: Lean, isas: tuple[Isa, ...], effort: float) -> Iterator[Plan]:
     """Plans of ever less memory, in each of the two ways to trade work for it."""
-    yield from _in_tiles(graph, isas, lean, effort)
-    yield from _in_blocks(graph, isas, effort)
+    yield from _in_tiles(lean, isas, effort)
+    yield from _in_blocks(lean.graph, isas, effort)
 
 
-def _in_tiles(graph: Graph, isas: tuple[Isa, ...], lean: Callable[[], _Lean], effort: float) -> Iterator[Plan]:
+def _in_tiles(lean: Lean, isas: tuple[Isa, ...], effort: float) -> Iterator[Plan]:
     """Plans of kernels without more scratch than there is room for: the least that computes nothing twice, then in tiles."""
-    steps, views, point = lean()
-    yield _with_spare(graph, isas, steps, views, point, effort)
-    for smaller in points_below(graph, steps, views, peak=point.peak):
-        yield _with_spare(graph, isas, steps, views, smaller, effort)
+    yield _with_spare(lean, isas, effort)
+    for point in points_below(lean.graph, lean.steps, lean.views, peak=lean.point.peak):
+        yield _with_spare(replace(lean, point=point), isas, effort)
 
 
 def _in_blocks(graph: Graph, isas: tuple[Isa, ...], effort: float) -> Iterator[Plan]:
     """Plans with ever more inverted bottlenecks in blocks of channels, for ever less memory."""
     for each in in_blocks(graph, isas):
-        yield _with_spare(each.graph, isas, each.steps, each.views, each.point, effort)
+        yield _with_spare(each, isas, effort)
 
 
-def _lean(graph: Graph, isas: tuple[Isa, ...]) -> _Lean:
-    steps, views = make_steps(graph, isas=isas, scratch={operation.name: 0 for operation in graph.operations})
+def _lean(graph: Graph, isas: tuple[Isa, ...]) -> Lean:
+    """In the best order, with the least memory."""
+    steps, views = lean_steps(graph, isas)
     ordered, point = least_memory_in_any_order(graph, steps, views)
-    return ordered, views, point
+    return Lean(graph=graph, steps=ordered, views=views, point=point)
 
 
-def _with_less_scratch(
-    graph: Graph,
-    isas: tuple[Isa, ...],
-    plan: Plan,
-    leanest: Callable[[], _Lean],
-    effort: float,
-    budget: int | None,
-) -> Plan:
+def _with_less_scratch(plan: Plan, lean: Lean, isas: tuple[Isa, ...], effort: float, budget: int | None) -> Plan:
     """`plan`, or one with kernels that need less scratch where scratch makes the peak.
 
     The one of least arena squared times instructions, a hundredth of memory being worth two hundredths of work, among those that take at
     most `MOST_SLOWDOWN` of the instructions of the fastest.  Where only the other is within the budget, as fast as the budget allows.
     """
-    lean, lean_views, point = leanest()
-    full = {step.name: step for step in plan.steps}
-    if full.keys() != {step.name for step in lean} or all(step.kernel == full[step.name].kernel for step in lean):
+    full, peak = {step.name: step for step in plan.steps}, lean.point.peak
+    if full.keys() != {step.name for step in lean.steps} or all(s.kernel == full[s.name].kernel for s in lean.steps):
         return plan
-    if point.peak >= plan.arena_bytes:
+    if peak >= plan.arena_bytes:
         return plan
-    spare = spare_scratch(graph, lean, lean_views, point)
-    work = _work_by_scratch(lean, spare, isas)
+    work = _work_by_scratch(lean, isas)
     if budget is not None and plan.needed_bytes > budget:
-        extra = max((e for e in work if point.peak + e <= budget), default=0)
+        extra = max((e for e in work if peak + e <= budget), default=0)
     else:
         fast = [e for e in work if work[e] <= MOST_SLOWDOWN * min(work.values())]
-        extra = min(fast, key=lambda e: min(point.peak + e, plan.arena_bytes) ** 2 * work[e])
-        if point.peak + extra >= plan.arena_bytes:
+        extra = min(fast, key=lambda e: min(peak + e, plan.arena_bytes) ** 2 * work[e])
+        if peak + extra >= plan.arena_bytes:
             return plan
-    found = _with_spare(graph, isas, lean, lean_views, point, effort, extra=extra)
-    return min(plan, found, key=lambda each: each.arena_bytes)
+    return min(plan, _with_spare(lean, isas, effort, extra=extra), key=lambda each: each.arena_bytes)
 
 
-def _with_spare(
-    graph: Graph,
-    isas: tuple[Isa, ...],
-    lean: tuple[Step, ...],
-    lean_views: Mapping[str, View],
-    point: Point,
-    effort: float,
-    *,
-    extra: int = 0,
-) -> Plan:
-    """The point's plan, with kernels that need more scratch wherever there is room for it, or `extra` bytes more."""
-    spare = spare_scratch(graph, lean, lean_views, point)
-    limits = {step.name: room + extra for step, room in zip(lean, spare, strict=True)}
+def _with_spare(lean: Lean, isas: tuple[Isa, ...], effort: float, *, extra: int = 0) -> Plan:
+    """The lean plan, with kernels that need more scratch wherever there is room for it, or `extra` bytes more."""
+    graph, partition = lean.graph, lean.point.partition
+    limits = {step.name: room + extra for step, room in zip(lean.steps, _spare(lean), strict=True)}
     steps, views = make_steps(graph, isas=isas, scratch=limits)
     shapes = {step.name: _shape_of(step) for step in steps}
-    unlike = [step.name for step in lean if shapes.get(step.name) != _shape_of(step)]
+    unlike = [step.name for step in lean.steps if shapes.get(step.name) != _shape_of(step)]
     if unlike:  # the partition is made for the lean kernel's calls
         steps, views = make_steps(graph, isas=isas, scratch=limits | dict.fromkeys(unlike, 0))
     by_name = {step.name: step for step in steps}
-    if {name: _shape_of(step) for name, step in by_name.items()} != {step.name: _shape_of(step) for step in lean}:
-        return placed(graph, lean, lean_views, point.partition, effort)
-    return placed(graph, tuple(by_name[step.name] for step in lean), views, point.partition, effort)
+    if {name: _shape_of(step) for name, step in by_name.items()} != {s.name: _shape_of(s) for s in lean.steps}:
+        return placed(graph, lean.steps, lean.views, partition, effort)
+    return placed(graph, tuple(by_name[step.name] for step in lean.steps), views, partition, effort)
 
 
-def _work_by_scratch(lean: Sequence[Step], spare: Sequence[int], isas: tuple[Isa, ...]) -> dict[int, int]:
+def _spare(lean: Lean) -> list[int]:
+    return spare_scratch(lean.graph, lean.steps, lean.views, lean.point)
+
+
+def _work_by_scratch(lean: Lean, isas: tuple[Isa, ...]) -> dict[int, int]:
     """For every number of bytes above the lean plan's peak that lets another step use a faster kernel, the instructions of all steps."""
     ways = [
         [(way.scratch - room, way.cost) for way in affordable(step.op, step.operands, isas)]
-        for step, room in zip(lean, spare, strict=True)
+        for step, room in zip(lean.steps, _spare(lean), strict=True)
     ]
     least = [min(lacking for lacking, _ in way) for way in ways]
     return {
