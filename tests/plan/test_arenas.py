@@ -52,5 +52,8 @@ def test_no_arena_grows(name: str, models: Path) -> None:
     isas = (Isa.DSP, Isa.SCALAR)
     most, most_by_rows = ARENAS[name]
     assert make_plan(whole, isas=isas, schedule="stream").arena_bytes <= most
-    if most_by_rows is not None:
+    if most_by_rows is None:
+        with pytest.raises(ValueError, match="is a single row"):
+            input_by_rows(whole)
+    else:
         assert make_plan(input_by_rows(whole), isas=isas, schedule="stream").arena_bytes <= most_by_rows

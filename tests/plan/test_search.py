@@ -21,7 +21,7 @@ from tinyc.plan.candidates import Region, region_variants
 from tinyc.plan.exact import dependencies, downsets, least
 from tinyc.plan.place import lower_bound, place
 from tinyc.plan.problem import make_problem
-from tinyc.plan.search import STRIPS, Partition, least_in_tiles, least_memory, least_work
+from tinyc.plan.search import STRIPS, Partition, least_memory, least_work
 from tinyc.plan.steps import make_steps
 from tinyc.plan.tiles import tile_region
 from tinyc.plan.views import Views
@@ -122,7 +122,6 @@ def test_the_least_work_in_tiles_is_what_brute_force_finds(seed: int) -> None:
         for partition in cuts(graph, steps, views, tiles=True)
     ]
     least_bound = min(bound for bound, _ in ways)
-    assert least_in_tiles(graph, steps, views) == least_bound
     for peak in sorted({bound for bound, _ in ways})[:6]:
         point = least_work(graph, steps, views, peak=peak)
         assert point is not None and point.peak <= peak
@@ -251,5 +250,5 @@ def test_either_order_of_demands_is_cut_into_tiles() -> None:
     first, *others = (region for _, region in regions_by_need(graph, steps, alive, pinned, 0, len(steps)))
     wanted = min(least_of(region) for region in others)
     assert wanted < least_of(first)
-    assert least_in_tiles(graph, steps, views) <= wanted
+    assert least_work(graph, steps, views, peak=wanted) is not None
     assert least(graph, steps, views, below=2**40, grids=STRIPS).bytes <= wanted

@@ -134,11 +134,6 @@ def points_below(graph: Graph, steps: Sequence[Step], views: Views, *, peak: int
         peak = limit = point.peak
 
 
-def least_in_tiles(graph: Graph, steps: Sequence[Step], views: Views) -> int:
-    """The least peak of any partition in this order of steps, regions cut into any of `STRIPS`."""
-    return _Search(graph, steps, views).least_peak(grids=STRIPS)
-
-
 @dataclass(slots=True)
 class _Search:
     graph: Graph
