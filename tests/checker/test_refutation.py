@@ -12,6 +12,8 @@ import pytest
 from planned import program
 
 from tinyc import checker
+from tinyc.checker.claims import lower_bound
+from tinyc.checker.document import parse
 from tinyc.errors import NotACertificate, PlanRefuted
 from tinyc.lower.certificate import certificate
 
@@ -78,6 +80,38 @@ def add(document: Document, *path: Any) -> None:
 def all_of(writer: int, *, rows: int, offset: int) -> dict[str, Any]:
     """A demand of every row that `writer` makes: upwards where the offset is `rows`, downwards where it is 0."""
     return {"writers": [writer], "a": 0, "offset": offset, "c": 1, "rows": rows}
+
+
+def throughout(document: Document) -> list[list[int]]:
+    """One life from the first tick to the last of any buffer."""
+    return [[0, max(last for each in document["buffers"] for _, last in each["lives"])]]
+
+
+def phantom(document: Document, offset: int, size: int) -> None:
+    """List a buffer that lives throughout."""
+    bank = document["banks"][0]["name"]
+    lives = throughout(document)
+    document["buffers"].append({"name": "phantom", "bank": bank, "offset": offset, "bytes": size, "lives": lives})
+
+
+def grow(document: Document, size: int) -> None:
+    """Let the first bank and the placement in it have so many bytes more, and call that the least."""
+    add(document, "banks", 0, "bytes", size)
+    add(document, "banks", 0, "placement_bytes", size)
+    add(document, "claims", "placement_bytes", size)
+    call_optimal(document)
+
+
+def stated_bound(document: Document) -> int:
+    """What buffers need that live as the plan says."""
+    stated = parse(json.dumps(document))
+    return lower_bound(tuple(stated.buffers.values()), stated.overlaps, stated.claims.buffer_align)
+
+
+def call_optimal(document: Document) -> None:
+    """Say that buffers that live at once need all of the placement."""
+    claims = document["claims"]
+    claims.update(lower_bound_bytes=claims["placement_bytes"], lower_bound_from="live buffers", placement_optimal=True)
 
 
 REFUTED: dict[str, tuple[str, Edit, str]] = {
@@ -208,6 +242,37 @@ REFUTED: dict[str, tuple[str, Edit, str]] = {
         r"needs byte .* where there is|outside the",
     ),
     "a buffer that is not listed": ("chain/layers", lambda d: d["buffers"].remove(buffer(d, "t1")), r"does not list"),
+    "a buffer that no call uses": (
+        "chain/layers",
+        lambda d: (phantom(d, d["banks"][0]["placement_bytes"], 5000), grow(d, 5000)),
+        r"no call uses phantom, which the plan lists",
+    ),
+    "a buffer under two names": (
+        "chain/layers",
+        lambda d: (
+            phantom(d, buffer(d, "t0")["offset"], buffer(d, "t0")["bytes"]),
+            put(loops(d)[1], "sources", 0, "buffer", "phantom"),
+        ),
+        r"the calls use t0 in t0 and in phantom",
+    ),
+    "a buffer that is larger than what the calls use": (
+        "chain/layers",
+        lambda d: (add(last_buffer(d), "bytes", 5000), grow(d, 5000)),
+        r"but buffers that live at once need [\d,]+ B only",
+    ),
+    "lives that are longer than what the calls use": (
+        "chain/layers",
+        lambda d: (
+            [put(each, "lives", throughout(d)) for each in d["buffers"]],
+            grow(d, stated_bound(d) - d["claims"]["placement_bytes"]),
+        ),
+        r"but buffers that live at once need [\d,]+ B only",
+    ),
+    "counters that are larger than needed": (
+        "residual/rows",
+        lambda d: (add(d, "schedule", 0, "state", "bytes", 4), add(buffer(d, ":state"), "bytes", 4), grow(d, 4)),
+        r"no room for its counters, or more than they need",
+    ),
     "a bound that is too good": ("chain/layers", lambda d: add(d, "claims", "lower_bound_bytes", 4), r"lower bound"),
     "a bound that nothing gives": (
         "chain/layers",

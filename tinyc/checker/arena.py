@@ -67,6 +67,10 @@ class Arena:
         """The values there, pixel by pixel; a view."""
         return _window(self.values[span.bank], span)
 
+    def oldest(self, span: Span) -> int:
+        """The first of the calls that put there what is there."""
+        return int(_window(self.writers[span.bank], span).min())
+
     def write(self, span: Span, ids: Ids | int, *, by: int) -> None:
         """Put values there; `by` is the call."""
         _window(self.values[span.bank], span)[...] = ids

@@ -19,7 +19,10 @@ class Verdict:
 
     @property
     def bound_derived(self) -> bool:
-        """Whether the claimed bound follows from the buffers, without trust in a solver."""
+        """Whether the claimed bound follows from the buffers that are of use at once, without trust in a solver.
+
+        Which pairs may share bytes, and at what distance, is the word of the plan.
+        """
         return self.lower_bound >= self.certificate.claims.lower_bound_bytes
 
 

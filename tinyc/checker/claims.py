@@ -4,35 +4,31 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from tinyc.checker.document import Bank, Buffer, Certificate, Overlap
-from tinyc.checker.replay import Trace
+from tinyc.checker.replay import Trace, Use
 from tinyc.errors import PlanRefuted
 
 
 def verify_claims(certificate: Certificate, trace: Trace) -> int:
-    """The lower bound as the buffers give it; PlanRefuted where a claim is false."""
+    """The lower bound as the buffers give it while the replay sees something of use in them; PlanRefuted where a claim is false."""
     for buffer in certificate.buffers.values():
         _require_buffer(certificate, buffer)
     for name, use in trace.uses.items():
-        used = certificate.buffers.get(name)
-        if used is None:
-            raise PlanRefuted(f"the calls use {name or 'a buffer without a name'}, which the plan does not list.")
-        if use.bank != used.bank or use.low < used.offset or use.high > used.offset + used.bytes:
-            raise PlanRefuted(
-                f"the calls use bytes {use.low:,} to {use.high:,} of the {use.bank} as {name}, which is at {used.offset:,} to"
-                f" {used.offset + used.bytes:,} of the {used.bank}."
-            )
-        tick = next((tick for tick in sorted(use.ticks) if not _lives_at(used, tick)), None)
-        if tick is not None:
-            raise PlanRefuted(f"the calls use {name} at tick {tick}, when the plan does not let it live.")
+        _require_use(certificate, name, use)
+    idle = next(
+        (name for name in certificate.buffers if name not in trace.uses and name not in _mentioned(certificate)), None
+    )
+    if idle is not None:
+        raise PlanRefuted(f"no call uses {idle}, which the plan lists.")
     for bank in certificate.banks.values():
         _require_bank(bank, trace.reach.get(bank.name, 0))
     if trace.extra_macs > certificate.claims.extra_macs + len(certificate.groups):
         raise PlanRefuted(
             f"tiles compute {trace.extra_macs:,.0f} multiply-accumulates again, the plan says {certificate.claims.extra_macs:,}."
         )
-    bound = lower_bound(tuple(certificate.buffers.values()), certificate.overlaps, certificate.claims.buffer_align)
+    bound = lower_bound(_of_use(certificate, trace), certificate.overlaps, certificate.claims.buffer_align)
     _require_bound(certificate, bound)
     return bound
 
@@ -47,6 +43,47 @@ def _require_buffer(certificate: Certificate, buffer: Buffer) -> None:
         raise PlanRefuted(
             f"{buffer.name} ends at byte {end:,}, the placement in the {bank.name} at {bank.placement_bytes:,}."
         )
+
+
+def _require_use(certificate: Certificate, name: str, use: Use) -> None:
+    """What the calls do with a buffer is what the plan lists it for."""
+    used = certificate.buffers.get(name)
+    if used is None:
+        raise PlanRefuted(f"the calls use {name or 'a buffer without a name'}, which the plan does not list.")
+    if use.bank != used.bank or use.low < used.offset or use.high > used.offset + used.bytes:
+        raise PlanRefuted(
+            f"the calls use bytes {use.low:,} to {use.high:,} of the {use.bank} as {name}, which is at {used.offset:,} to"
+            f" {used.offset + used.bytes:,} of the {used.bank}."
+        )
+    for first, last in use.lives:
+        end = _lives_until(used, first)
+        if end < last:
+            raise PlanRefuted(f"the calls use {name} at tick {end + 1}, when the plan does not let it live.")
+
+
+def _mentioned(certificate: Certificate) -> set[str | None]:
+    """The buffers that loops name, be it that they call nothing."""
+    groups = certificate.groups
+    loops = [loop for group in groups for loop in group.loops]
+    named = (
+        {group.state for group in groups} | {loop.target.buffer for loop in loops} | {loop.scratch for loop in loops}
+    )
+    return named | {source.buffer for loop in loops for source in loop.sources}
+
+
+def _of_use(certificate: Certificate, trace: Trace) -> tuple[Buffer, ...]:
+    """The buffers with what the replay saw of them: the bytes and the ticks that are of use, whatever else the plan claims."""
+    rings: dict[str, int] = {}
+    for target in (loop.target for group in certificate.groups for loop in group.loops):
+        rings[target.buffer] = max(rings.get(target.buffer, 0), (target.ring or 0) * target.row_stride)
+    return tuple(
+        replace(
+            certificate.buffers[name],
+            bytes=min(certificate.buffers[name].bytes, max(use.high - use.low, rings.get(name, 0))),
+            lives=tuple(use.lives),
+        )
+        for name, use in trace.uses.items()
+    )
 
 
 def _require_bank(bank: Bank, reach: int) -> None:
@@ -113,9 +150,10 @@ def _alive_together(buffers: Sequence[Buffer]) -> Iterator[Mapping[str, int]]:
             yield alive
 
 
-def _lives_at(buffer: Buffer, tick: int) -> bool:
+def _lives_until(buffer: Buffer, tick: int) -> int:
+    """The last tick of the life in which `tick` is, else the tick before it."""
     at = bisect_right(buffer.lives, tick, key=lambda life: life[0]) - 1
-    return at >= 0 and tick <= buffer.lives[at][1]
+    return buffer.lives[at][1] if at >= 0 and tick <= buffer.lives[at][1] else tick - 1
 
 
 def _shared(alive: Mapping[str, int], target: str, pairs: Sequence[Overlap], align: int) -> int:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tinyc.checker.arena import Arena, Span
-from tinyc.checker.document import Certificate, Group, Need, Seen, Source
+from tinyc.checker.document import Certificate, Group, Need, Port, Seen, Source
+from tinyc.checker.homes import homes, own_tensors
 from tinyc.checker.lives import Lives
 from tinyc.checker.schedule import Call, calls, divide
 from tinyc.checker.soundness import require_sound
@@ -21,12 +22,22 @@ BEFORE = -1
 
 @dataclass(slots=True)
 class Use:
-    """What the calls touched of one buffer: addresses [low, high) of a bank, and when."""
+    """What was touched of one buffer: addresses [low, high) of a bank, and the ticks [first, last] at which they held something of use.
+
+    `lives` are ascending and apart: every value from the tick that writes it to the last that reads it.
+    """
 
     bank: str
     low: int
     high: int
-    ticks: set[int]
+    lives: list[tuple[int, int]]
+
+    def extend(self, span: Span, since: int, tick: int) -> None:
+        """The bytes of `span` were of use from `since` to `tick`, before which nothing that was seen so far ends."""
+        self.low, self.high = min(self.low, span.start), max(self.high, span.end)
+        while self.lives and self.lives[-1][1] >= since:
+            since = min(since, self.lives.pop()[0])
+        self.lives.append((since, tick))
 
 
 @dataclass(slots=True)
@@ -55,10 +66,14 @@ class _Replay:
         self.values: Values = number_values(certificate)
         self.lives = Lives(self.values.count)
         self.arena = Arena({bank.name: bank.bytes for bank in certificate.banks.values()})
+        self.homes = homes(certificate)
+        self.own = own_tensors(certificate)
         self.trace = Trace()
         self.now = BEFORE
         self.tick = 0
         self.callers: list[Call] = []
+        self.called: list[int] = []
+        """The tick of each call."""
 
     def run(self) -> Trace:
         for port in self.certificate.inputs:
@@ -66,13 +81,16 @@ class _Replay:
                 span, ids = self._port(port.tensor, port.bank, port.offset)
                 self.arena.write(span, ids, by=BEFORE)
                 self.lives.begin(ids, BEFORE)
+                self._use(self._home(port), span)
         for group in self.certificate.groups:
             self._group(group)
         self.now += 1
         for port in self.certificate.outputs:
             if port.offset is None:
                 raise PlanRefuted(f"output {port.tensor} is nowhere.")
-            self._expect(*self._port(port.tensor, port.bank, port.offset), f"output {port.tensor}")
+            span, ids = self._port(port.tensor, port.bank, port.offset)
+            self._expect(span, ids, f"output {port.tensor}")
+            self._use(self._home(port), span, since=self._since(span))
         self.trace.calls = len(self.callers)
         self.trace.live_bytes = self.lives.most(self.now)
         if self.trace.live_bytes > self.arena.size:
@@ -84,6 +102,9 @@ class _Replay:
         span = Span.of(bank, offset, 1, ids.size, 0)
         self._require_place(span, tensor, tensor)
         return span, ids
+
+    def _home(self, port: Port) -> str | None:
+        return next((self.homes[own] for own in self.own[port.tensor] if own in self.homes), None)
 
     def _group(self, group: Group) -> None:
         self.trace.regions += group.is_region
@@ -97,6 +118,7 @@ class _Replay:
             made += _macs(call)
         if state is not None:
             self._expect(state, self._state_ids(group), "a region that takes its input by rows")
+            self._use(group.state, state, since=tick)
         if group.loops[0].tiles:
             self.trace.extra_macs += made - sum(self.certificate.layers[loop.layer].macs for loop in group.loops)
         self.tick = tick + group.ticks
@@ -119,6 +141,7 @@ class _Replay:
         """All that a call reads must be there, and what it writes must not meet what it still reads."""
         self.now += 1
         self.callers.append(call)
+        self.called.append(self.tick)
         written, ids = self._target(call)
         scratch = self._scratch(call)
         if scratch is not None and scratch.meets(written):
@@ -127,7 +150,7 @@ class _Replay:
             for span, needed in self._reads(call, need, source, call.tile.inputs[number]):
                 self._require_place(span, str(call), need.seen.tensor or "")
                 self._expect(span, needed, str(call))
-                self._use(source.buffer, span)
+                self._use(source.buffer, span, since=self._since(span))
                 self.trace.bytes_read += needed.size
                 self.trace.reach[span.bank] = max(self.trace.reach.get(span.bank, 0), span.end + call.layer.over_read)
                 if scratch is not None and scratch.meets(span):
@@ -270,15 +293,17 @@ class _Replay:
         writer = f", put there by {self.callers[by]}" if by >= 0 else ""
         return f"{what} needs {needed} at byte {at:,} of the {span.bank}, where there is {there}{writer}."
 
-    def _use(self, buffer: str | None, span: Span) -> None:
-        use = self.trace.uses.get(buffer or "")
-        if use is None:
-            self.trace.uses[buffer or ""] = Use(span.bank, span.start, span.end, {self.tick})
-            return
+    def _since(self, span: Span) -> int:
+        """The tick at which the oldest of what is there was written."""
+        by = self.arena.oldest(span)
+        return self.called[by] if by >= 0 else 0
+
+    def _use(self, buffer: str | None, span: Span, *, since: int | None = None) -> None:
+        """What lies there is of use now, and was from tick `since` on."""
+        use = self.trace.uses.setdefault(buffer or "", Use(span.bank, span.start, span.end, []))
         if span.bank != use.bank:
             raise PlanRefuted(f"the calls use {buffer or 'a buffer without a name'} in {use.bank} and in {span.bank}.")
-        use.low, use.high = min(use.low, span.start), max(use.high, span.end)
-        use.ticks.add(self.tick)
+        use.extend(span, self.tick if since is None else since, self.tick)
 
 
 def _columns(call: Call, need: Need) -> range:

@@ -38,8 +38,10 @@ def require_sound(certificate: Certificate) -> None:
 def _require_state(group: Group, *, first: bool) -> None:
     if not first:
         raise PlanRefuted("the region that takes the input by rows is not the first.")
-    if group.state_bytes < 4 * len(group.loops) or group.state_offset % 4:
-        raise PlanRefuted("the region that takes the input by rows has no room for its counters.")
+    if group.state_bytes != 4 * len(group.loops) or group.state_offset % 4:
+        raise PlanRefuted(
+            "the region that takes the input by rows has no room for its counters, or more than they need."
+        )
 
 
 def _require_output(certificate: Certificate, layer: Layer, made: set[str]) -> None:
