@@ -57,6 +57,19 @@ def test_the_sessions_are_what_the_commands_print(root: Path, arm_tools: None) -
     assert now == (now if UPDATE else found), "run `make readme` and look at the difference"
 
 
+def test_what_does_not_work_fails(root: Path) -> None:
+    """Each session below the sentence on what does not work shows one sentence and the exit code."""
+    page = (root / "README.md").read_text()
+    block = BLOCK.search(page, page.index("What does not work is said in one sentence:"))
+    assert block
+    sessions = re.split(rf"^{re.escape(PROMPT)}", block[0], flags=re.MULTILINE)[1:]
+    assert len(sessions) > 1
+    for shown in sessions:
+        command, *said = shown.splitlines()
+        assert len(said) == 2 and said[0].startswith("tinyc: "), command
+        assert re.fullmatch(r"\(exit code [1-9]\d*\)", said[1]), command
+
+
 def test_every_named_file_exists(root: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", (root / "README.md").read_text())
     assert links

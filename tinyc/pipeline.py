@@ -216,17 +216,15 @@ def _require_peak(analysis: Analysis, firmware: Firmware, result: RunResult, opt
 
 
 def _way_out(analysis: Analysis, limit: int) -> str:
-    """What to try for a model that does not fit: another schedule, the input by rows, or another board."""
-    last = judged(make_front(analysis.program.plan.graph, isas=_isas(analysis.board))[-1], "auto")
-    if last.arena_bytes <= limit:
+    """What to try for a model that does not fit: another schedule, more of the board's SRAM, the input by rows, or another board."""
+    board, graph = analysis.board, analysis.program.plan.graph
+    least = judged(make_front(graph, isas=_isas(board))[-1], "auto").arena_bytes
+    if least <= limit:
         return "Try --schedule auto."
-    searched = (
-        ""
-        if last.searched is None or not last.searched.exhaustive
-        else f", and nothing less exists in {last.searched.kind}"
-    )
+    has_more = board is not None and least <= max(bank.bytes for bank in arena_banks(board, graph))
+    more = "raise --ram" if has_more else "choose a board with more SRAM"
     by_rows = "" if analysis.input == "rows" else ", or try --input rows"
-    return f"No schedule searched needs less than {last.arena_bytes:,} B{searched}: choose a board with more SRAM{by_rows}."
+    return f"No schedule searched needs less than {least:,} B: {more}{by_rows}."
 
 
 def _largest(program: Program) -> str:
