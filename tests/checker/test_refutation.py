@@ -349,7 +349,16 @@ NO_CERTIFICATES: dict[str, tuple[Edit, str]] = {
     "no bank": (lambda d: put(d, "banks", []), r"it lists no bank arena"),
     "a bank that is not there": (lambda d: put(d, "inputs", 0, "bank", "flash"), r"it lists no bank flash"),
     "no bank that is named": (lambda d: put(d, "inputs", 0, "bank", None), r"inputs\[0\]\.bank should be text"),
-    "a name twice": (lambda d: d["tensors"].append(d["tensors"][0]), r"a name that no other has"),
+    "a tensor twice": (lambda d: d["tensors"].append(d["tensors"][0]), r"tensors\[6\]\.name should be a name that no"),
+    "a buffer twice": (
+        lambda d: d["buffers"].append(d["buffers"][0]),
+        r"buffers\[\d+\]\.name should be a name that no",
+    ),
+    "a bank twice": (lambda d: d["banks"].append(d["banks"][0]), r"banks\[1\]\.name should be a name that no"),
+    "a constant twice": (
+        lambda d: d["constants"].append(d["constants"][0]),
+        r"constants\[\d+\]\.symbol should be a name that no other has",
+    ),
 }
 
 

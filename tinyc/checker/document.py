@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from tinyc.errors import NotACertificate
 
@@ -15,6 +15,7 @@ VERSION = 3
 MOST_BYTES = 1 << 26
 """A tensor, an arena or all tensors together beyond this are refused: no microcontroller holds them."""
 MOST_NUMBER = 1 << 31
+_Record = TypeVar("_Record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,28 +346,27 @@ def _certificate(root: _Node) -> Certificate:
     return Certificate(
         model=root.get("model").get("name").text(),
         sha256=root.get("model").get("sha256").text(),
-        banks=_unique((_bank(node), node) for node in root.get("banks").items()),
+        banks=_named(root.get("banks"), _bank),
         claims=_claims(root.get("claims")),
         inputs=tuple(_port(node) for node in root.get("inputs").items()),
         outputs=tuple(_port(node) for node in root.get("outputs").items()),
-        tensors=_unique((_tensor(node), node) for node in root.get("tensors").items()),
-        constants={
-            node.get("symbol").text(): Constant(node.get("bytes").integer(0), node.get("fill").maybe_integer())
-            for node in root.get("constants").items()
-        },
-        buffers=_unique((_buffer(node), node) for node in root.get("buffers").items()),
+        tensors=_named(root.get("tensors"), _tensor),
+        constants=_named(root.get("constants"), _constant, by="symbol"),
+        buffers=_named(root.get("buffers"), _buffer),
         overlaps=tuple(_overlap(node) for node in root.get("overlaps").items()),
         layers=tuple(_layer(node) for node in root.get("layers").items()),
         groups=tuple(_group(node) for node in root.get("schedule").items()),
     )
 
 
-def _unique(named: Iterator[tuple[Any, _Node]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for value, node in named:
-        if value.name in found:
-            raise node.get("name").fail("a name that no other has")
-        found[value.name] = value
+def _named(listed: _Node, read: Callable[[_Node], _Record], *, by: str = "name") -> dict[str, _Record]:
+    """The records of a list by their names, none of which two have."""
+    found: dict[str, _Record] = {}
+    for node in listed.items():
+        name = node.get(by).text()
+        if name in found:
+            raise node.get(by).fail("a name that no other has")
+        found[name] = read(node)
     return found
 
 
@@ -424,6 +424,10 @@ def _tensor(node: _Node) -> Tensor:
     if tensor.bytes > MOST_BYTES:
         raise node.get("shape").fail(f"of at most {MOST_BYTES} bytes")
     return tensor
+
+
+def _constant(node: _Node) -> Constant:
+    return Constant(bytes=node.get("bytes").integer(0), fill=node.get("fill").maybe_integer())
 
 
 def _buffer(node: _Node) -> Buffer:
