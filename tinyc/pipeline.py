@@ -17,7 +17,7 @@ from tinyc.ir import Graph, Tensor
 from tinyc.kernels.contract import Isa
 from tinyc.lower import Program, lower
 from tinyc.oracle.tflite import open_witness
-from tinyc.passes import input_by_rows, merged_channels, quantized_boundary, rewrite
+from tinyc.passes import input_by_rows, quantized_boundary, removed_channels, rewrite
 from tinyc.plan import Bank, judged, make_front, make_plan
 from tinyc.report import Analysis, Inputs, Model, Report, Seconds
 from tinyc.report.compare import Sample, check, make_samples
@@ -51,7 +51,8 @@ def analyze(path: Path, *, board: str | None, options: Options, progress: Progre
     imported = tflite.load(path)
     progress("planning")
     bounded = _with_io(imported.graph, options.io)
-    graph = _with_input(rewrite(bounded), path, options.input)
+    rewritten = rewrite(bounded)
+    graph = _with_input(rewritten, path, options.input)
     banks = () if target is None else arena_banks(target, graph)
     allowance, program = _planned(graph, target, banks, options, name=path.stem, sha256=imported.sha256)
     plan = program.plan
@@ -61,7 +62,7 @@ def analyze(path: Path, *, board: str | None, options: Options, progress: Progre
         model=Model(path=path, sha256=imported.sha256, format="tflite", graph=imported.graph),
         io=options.io,
         board=target,
-        merged_channels=merged_channels(bounded),
+        removed_channels=removed_channels(bounded, rewritten),
         program=program,
         schedule=options.schedule,
         input=options.input,

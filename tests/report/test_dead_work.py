@@ -40,24 +40,23 @@ def analysis(folder: Path, *, dead: int = 0, equal: int = 0, bias: int = 0) -> A
 
 
 @pytest.mark.parametrize(
-    ("dead", "equal", "work", "executed"),
+    ("dead", "equal", "work", "executed", "removed"),
     [
-        (0, 0, "0.032 M multiply-accumulates", 32_000),
-        (8, 0, "0.032 M multiply-accumulates (0.016 M of them dead, 0.016 M executed)", 16_000),
-        (
-            0,
-            4,
-            "0.032 M multiply-accumulates (0.008 M of them dead, equal channels merged: 4, 0.024 M executed)",
-            24_000,
-        ),
+        (0, 0, "0.032 M multiply-accumulates", 32_000, 0),
+        (8, 0, "0.032 M multiply-accumulates (0.016 M of them dead, channels removed: 8, 0.016 M executed)", 16_000, 8),
+        (0, 3, "0.032 M multiply-accumulates", 32_000, 0),
+        (0, 4, "0.032 M multiply-accumulates (0.008 M of them dead, channels removed: 4, 0.024 M executed)", 24_000, 4),
+        (0, 7, "0.032 M multiply-accumulates (0.008 M of them dead, channels removed: 4, 0.024 M executed)", 24_000, 4),
+        (0, 8, "0.032 M multiply-accumulates (0.016 M of them dead, channels removed: 8, 0.016 M executed)", 16_000, 8),
+        (5, 9, "0.032 M multiply-accumulates (0.016 M of them dead, channels removed: 8, 0.016 M executed)", 16_000, 8),
     ],
 )
-def test_dead_work(tmp_path: Path, dead: int, equal: int, work: str, executed: int) -> None:
+def test_dead_work(tmp_path: Path, dead: int, equal: int, work: str, executed: int, removed: int) -> None:
     found = analysis(tmp_path, dead=dead, equal=equal)
     heading = plain_text(analysis_tables(found)[0])
     assert heading.splitlines()[0].endswith(f", {work}")
     model = to_json(found)["model"]
-    assert model["merged_channels"] == equal
+    assert model["removed_channels"] == removed
     assert (model["macs"], model["macs_executed"], model["accumulator_overflow"]) == (32_000, executed, [])
 
 

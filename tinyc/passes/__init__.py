@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from tinyc.ir import Graph
 from tinyc.passes.depthwise_to_conv2d import depthwise_to_conv2d
+from tinyc.passes.drop_channels import removed_channels
 from tinyc.passes.drop_dead import drop_dead
 from tinyc.passes.drop_identity import drop_identity
 from tinyc.passes.expand_pack import expand_pack
@@ -19,12 +20,12 @@ from tinyc.passes.fold_pad import fold_pad
 from tinyc.passes.input_by_rows import input_by_rows
 from tinyc.passes.quantized_boundary import quantized_boundary
 from tinyc.passes.ranges import overflowing
-from tinyc.passes.reduce import reduce, reduced
+from tinyc.passes.reduce import reduce
 from tinyc.passes.sum_by_rows import sum_by_rows
 from tinyc.passes.tabulate import tabulate
 from tinyc.passes.transpose_to_reshape import transpose_to_reshape
 
-__all__ = ["ALL", "input_by_rows", "merged_channels", "overflowing", "quantized_boundary", "rewrite"]
+__all__ = ["ALL", "input_by_rows", "overflowing", "quantized_boundary", "removed_channels", "rewrite"]
 
 Pass = Callable[[Graph], Graph]
 
@@ -48,10 +49,3 @@ def rewrite(graph: Graph) -> Graph:
     for step in ALL:
         graph = step(graph).verify()
     return graph
-
-
-def merged_channels(graph: Graph) -> int:
-    """How many channels `rewrite` removes from `graph` because others equal them."""
-    for step in ALL[: ALL.index(reduce)]:
-        graph = step(graph)
-    return reduced(graph).channels

@@ -39,6 +39,16 @@ def drop_channels(graph: Graph) -> Graph:
     return with_operations(graph, [operation for operation, _ in narrowed], tensors=tensors)
 
 
+def removed_channels(before: Graph, after: Graph) -> int:
+    """How many channels went between `before` and its rewrite `after`, counted where a convolution or dense layer makes them."""
+    layers = {operation.name: operation for operation in after.operations if isinstance(operation.op, MIXING)}
+    return sum(
+        before.tensors[operation.outputs[0]].shape[-1] - after.tensors[layers[operation.name].outputs[0]].shape[-1]
+        for operation in before.operations
+        if operation.name in layers
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
     """What goes from `graph`, and the new names of the tensors that it goes from."""

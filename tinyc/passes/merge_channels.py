@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -26,15 +25,8 @@ MOST = 127
 """The greatest weight; the specification keeps -128 out of them."""
 
 
-class Merged(NamedTuple):
-    """A graph without some of its equal channels, and how many those are, counted where a layer makes them."""
-
-    graph: Graph
-    channels: int
-
-
-def merge_channels(graph: Graph) -> Merged:
-    """Merges less and less until every channel that is left to merge goes."""
+def merge_channels(graph: Graph) -> Graph:
+    """Merges less and less until every channel that is left to merge goes, or stays to fill the last four of its tensor."""
     ranges = value_ranges(graph)
     numbers = Numbers(graph, ranges)
     wanted = {name: _repeats(numbers.of(name)) & ~dead for name, dead in surplus(graph, ranges).dead.items()}
@@ -42,12 +34,8 @@ def merge_channels(graph: Graph) -> Merged:
         merged = _merged(graph, numbers, wanted)
         gone = surplus(merged, ranges).dead
         if not any((mask & ~gone[name]).any() for name, mask in wanted.items()):
-            return Merged(merged, sum(int(wanted[name].sum()) for name in _mixed(graph) if name in wanted))
+            return merged
         wanted = {name: mask & gone[name] for name, mask in wanted.items()}
-
-
-def _mixed(graph: Graph) -> list[str]:
-    return [operation.outputs[0] for operation in graph.operations if isinstance(operation.op, MIXING)]
 
 
 def _repeats(numbers: Integers) -> Mask:

@@ -7,26 +7,18 @@ from __future__ import annotations
 
 from tinyc.ir import Graph
 from tinyc.passes.drop_channels import drop_channels
-from tinyc.passes.merge_channels import Merged, merge_channels
+from tinyc.passes.merge_channels import merge_channels
 from tinyc.passes.settle_channels import settle_channels
 from tinyc.passes.trim_taps import trim_taps
 
-STEPS = (trim_taps, settle_channels, drop_channels)
+STEPS = (trim_taps, settle_channels, drop_channels, merge_channels)
 
 
 def reduce(graph: Graph) -> Graph:
     """Ends because every step that changes anything leaves fewer weights that are not zero, taps or channels, or lets channels go."""
-    return reduced(graph).graph
-
-
-def reduced(graph: Graph) -> Merged:
-    """What `reduce` leaves, and how many channels went because others equal them."""
-    channels = 0
     while True:
         before = graph
         for step in STEPS:
             graph = step(graph).verify()
-        graph, merged = merge_channels(graph)
-        if graph.verify() == before:
-            return Merged(graph, channels)
-        channels += merged
+        if graph == before:
+            return graph

@@ -61,7 +61,7 @@ def _analysis(analysis: Analysis) -> Document:
             "io": analysis.io,
             "macs": model.graph.macs(),
             "macs_executed": macs + program.plan.extra_macs,
-            "merged_channels": analysis.merged_channels,
+            "removed_channels": analysis.removed_channels,
             "accumulator_overflow": list(overflowing(model.graph)),
             "predicted_instructions": predicted_total(program) if emulated else None,
         },

@@ -68,8 +68,8 @@ class Analysis:
     model: Model
     io: str
     board: Board | None
-    merged_channels: int
-    """How many channels went because others equal them; more may have gone because nobody needs them."""
+    removed_channels: int
+    """How many channels went because nobody needs them or others equal them."""
     program: Program
     schedule: str
     input: str

@@ -180,7 +180,7 @@ def _heading(analysis: Analysis) -> RenderableType:
     dead = macs - program.plan.graph.macs()
     work = f"{macs / 1e6:.3g} M multiply-accumulates"
     notes = [f"{dead / 1e6:.3g} M of them dead"] if dead > 0 else []
-    notes += [f"equal channels merged: {analysis.merged_channels}"] if analysis.merged_channels else []
+    notes += [f"channels removed: {analysis.removed_channels}"] if analysis.removed_channels else []
     notes += [f"{executed / 1e6:.3g} M executed"] if executed != macs else []
     work += f" ({', '.join(notes)})" if notes else ""
     lines = [Text.assemble((model.path.name, "bold"), f"  {model.format}, {len(program.layers)} layers, {work}")]
