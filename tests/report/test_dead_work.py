@@ -60,6 +60,17 @@ def test_dead_work(tmp_path: Path, dead: int, equal: int, work: str, executed: i
     assert (model["macs"], model["macs_executed"], model["accumulator_overflow"]) == (32_000, executed, [])
 
 
+def test_what_tiles_compute_again_is_executed(digits: Path) -> None:
+    found = analyze(digits, board="stm32f746", options=Options(ram=1608), progress=lambda _: None)
+    document = to_json(found)
+    model, extra = document["model"], document["schedule"]["extra_macs"]
+    assert extra > 0 and model["macs_executed"] == model["macs"] + extra
+    heading = plain_text(analysis_tables(found)[0]).splitlines()[0]
+    assert heading.endswith(
+        f", {model['macs'] / 1e6:.3g} M multiply-accumulates ({model['macs_executed'] / 1e6:.3g} M executed)"
+    )
+
+
 def test_an_overflow_is_named(tmp_path: Path) -> None:
     found = analysis(tmp_path, bias=2**31 - 1)
     (name,) = to_json(found)["model"]["accumulator_overflow"]

@@ -60,7 +60,7 @@ def _analysis(analysis: Analysis) -> Document:
             "format": model.format,
             "io": analysis.io,
             "macs": model.graph.macs(),
-            "macs_executed": macs + program.plan.extra_macs,
+            "macs_executed": analysis.macs_executed,
             "removed_channels": analysis.removed_channels,
             "accumulator_overflow": list(overflowing(model.graph)),
             "predicted_instructions": predicted_total(program) if emulated else None,

@@ -79,6 +79,11 @@ class Analysis:
     """What `--ram` must leave beside each arena."""
     seconds: Seconds
 
+    @property
+    def macs_executed(self) -> int:
+        """The multiply-accumulates of one inference, those included that tiles compute again."""
+        return sum(layer.macs for layer in self.program.layers) + self.program.plan.extra_macs
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:

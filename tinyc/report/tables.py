@@ -176,7 +176,7 @@ def _witness_row() -> tuple[str, str, str, str]:
 
 def _heading(analysis: Analysis) -> RenderableType:
     model, program = analysis.model, analysis.program
-    macs, executed = model.graph.macs(), sum(layer.macs for layer in program.layers)
+    macs, executed = model.graph.macs(), analysis.macs_executed
     dead = macs - program.plan.graph.macs()
     work = f"{macs / 1e6:.3g} M multiply-accumulates"
     notes = [f"{dead / 1e6:.3g} M of them dead"] if dead > 0 else []
