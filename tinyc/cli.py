@@ -359,6 +359,7 @@ def bench(recorded: bool, page: Path | None, json_file: Path | None, **chosen: A
     from tinyc import bench as benches
     from tinyc.kernels.calibration import factors
 
+    _check_bench(recorded=recorded, page=page, **chosen)
     _check_outputs(json_file, None, force=False)
     if page is not None:
         benches.check_page(page)
@@ -404,6 +405,29 @@ def doctor() -> int:
     complete, table = tools_report()
     _show(table)
     return 0 if complete else 5
+
+
+def _check_bench(
+    *, recorded: bool, page: Path | None, calibrate: bool, profile: bool, update: bool, **chosen: Any
+) -> None:
+    """UsageError for options that would do nothing, or harm, together."""
+    measuring = {
+        "--calibrate": calibrate,
+        "--profile": profile,
+        "--update": update,
+        "--board": chosen["boards"],
+        "--only": chosen["only"],
+    }
+    asked = next((option for option, given in measuring.items() if given), None)
+    if recorded and asked is not None:
+        raise UsageError(f"--recorded measures nothing, {asked} is about measuring.", hint="Leave out one of them.")
+    if calibrate and update:
+        raise UsageError(
+            "--update would record what kernels need that are chosen by costs which --calibrate replaces.",
+            hint="Run bench with --calibrate first, then again with --update.",
+        )
+    if page is not None and not (recorded or update):
+        raise UsageError("--page shows the record, which is not written.", hint="Say --update or --recorded too.")
 
 
 def _options(chosen: dict[str, Any]) -> Options:

@@ -68,6 +68,25 @@ def test_recorded_shows_the_record_and_measures_nothing(capsys: pytest.CaptureFi
     [
         (["bench"], "tinyc: bench needs --models, the folder of the models.\n"),
         (["bench", "--models", ".", "--only", "nothing"], "tinyc: nothing to measure is called nothing.\n"),
+        (
+            ["bench", "--models", ".", "--calibrate", "--update"],
+            "tinyc: --update would record what kernels need that are chosen by costs which --calibrate replaces. Run bench with"
+            " --calibrate first, then again with --update.\n",
+        ),
+        *(
+            (
+                ["bench", "--recorded", *option],
+                f"tinyc: --recorded measures nothing, {option[0]} is about measuring. Leave out one of them.\n",
+            )
+            for option in (["--calibrate"], ["--profile"], ["--update"], ["--board", "nrf52840"], ["--only", "kws"])
+        ),
+        *(
+            (
+                ["bench", "--models", ".", "--page", "README.md", *option],
+                "tinyc: --page shows the record, which is not written. Say --update or --recorded too.\n",
+            )
+            for option in ([], ["--calibrate"], ["--only", "nothing"])
+        ),
     ],
 )
 def test_wrong_use_is_one_sentence(
