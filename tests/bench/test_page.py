@@ -48,6 +48,17 @@ def test_a_page_without_markers_is_refused(tmp_path: Path, capsys: pytest.Captur
     assert capsys.readouterr().err.startswith(f"tinyc: {page} has no lines <!-- bench")
 
 
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_a_page_that_cannot_be_read_is_refused(
+    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    if content is not None:
+        page.write_bytes(content)
+    assert cli.run(["bench", "--recorded", "--page", str(page)]) == 2
+    assert capsys.readouterr().err == f"tinyc: {page} is no page of text that can be read. Name a Markdown file.\n"
+
+
 def test_the_recorded_figures_are_written_without_measuring(root: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text((root / "README.md").read_text())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import signal
 import threading
@@ -11,8 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from tinyc.bench.collection import CATALOGUE, Listed, read_collection
 from tinyc.bench.layers import LAYERS
 from tinyc.bench.measure import LayerJob, ModelJob, Setting
 from tinyc.bench.peers import Peers
@@ -24,7 +23,6 @@ M4, M7, M55 = "mps2_an386", "stm32f746", "mps3_an547"
 BOARDS = (M4, M7, M55)
 PROFILED = (M4, M55)
 """Where the layers are counted too, by default settings; Cortex-M7 runs the kernels of Cortex-M4."""
-CATALOGUE = "catalog.json"
 Job = ModelJob | LayerJob
 Measured = Outcome | LayerResult
 Progress = Callable[[str], None]
@@ -61,61 +59,58 @@ def run_bench(
 
     To calibrate, the layers of the whole collection are counted, not only those of the models that peers have figures for.
     """
-    catalogue = read_catalogue(models)
-    every = _jobs(models, peers, catalogue, boards or BOARDS, only, calibrate=calibrate)
+    listed = {name: each for name, each in read_collection(models).items() if _is_wanted(name, only)}
+    every = _jobs(models, peers, listed, boards or BOARDS, only, calibrate=calibrate)
     todo = sorted(every, key=lambda job: -job.macs)
     if not todo:
         raise UsageError(f"nothing to measure is called {' or '.join(only)}.")
+    missing = [name for name in listed if not _file(models, name).exists()]
+    if missing:
+        progress(f"not measured, though {models / CATALOGUE} lists them: {', '.join(missing)}; their files are missing")
     outcomes = _measure(todo, jobs, progress)
     results = Results(
         tools={tool.name: tool.version or "" for tool in tools() if tool.name in (ARM_GCC.name, QEMU_ARM.name)},
         models=_models(peers, outcomes),
         layers=_layers(outcomes),
-        arenas=_arenas(catalogue, outcomes),
+        arenas=_arenas(listed, outcomes),
     )
     counts = tuple(count for outcome in outcomes.values() if isinstance(outcome, Outcome) for count in outcome.layers)
     return Bench(results=results, layer_counts=counts)
 
 
-def read_catalogue(folder: Path) -> Mapping[str, Any]:
-    """The int8 models that the collection has TFLM's arena of: name -> its entry in catalog.json, none without that file."""
-    path = folder / CATALOGUE
-    entries = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    return {
-        Path(entry["name"]).stem: entry
-        for entry in entries
-        if entry["name"].endswith(".tflite") and entry["quant"].startswith("int8") and entry["tflm_arena"]
-    }
-
-
 def _jobs(
     folder: Path,
     peers: Peers,
-    catalogue: Mapping[str, Any],
+    listed: Mapping[str, Listed],
     boards: Collection[str],
     only: Collection[str],
     *,
     calibrate: bool,
 ) -> Iterator[Job]:
-    def wanted(name: str) -> bool:
-        return not only or any(part in name for part in only)
-
-    for name in filter(wanted, peers.models):
-        path, macs = folder / f"{name}.tflite", catalogue.get(name, {}).get("macs", 0)
+    for name in (name for name in peers.models if _is_wanted(name, only)):
+        path, macs = _file(folder, name), listed[name].macs if name in listed else 0
         if not path.exists():
             raise UsageError(f"{folder} has no {path.name}.", hint="Say --models DIR, or --only NAME.")
         for setting in settings(boards):
             yield ModelJob(path=path, setting=setting, profile=setting.key in PROFILED, macs=macs)
     for index, layer in enumerate(LAYERS):
-        if wanted(layer.name):
+        if _is_wanted(layer.name, only):
             yield from (LayerJob(index=index, board=board, optimize="speed") for board in PROFILED if board in boards)
             yield from (LayerJob(index=index, board=M4, optimize="size") for _ in range(M4 in boards))
     collected = [board for board in (PROFILED if calibrate else (M4,)) if board in boards]
-    for name in filter(wanted, catalogue):
-        path, macs = folder / f"{name}.tflite", catalogue[name]["macs"]
+    for name, each in listed.items():
+        path = _file(folder, name)
         if name not in peers.models and path.exists():
             for board in collected:
-                yield ModelJob(path=path, setting=Setting(board=board), profile=calibrate, macs=macs)
+                yield ModelJob(path=path, setting=Setting(board=board), profile=calibrate, macs=each.macs)
+
+
+def _is_wanted(name: str, only: Collection[str]) -> bool:
+    return not only or any(part in name for part in only)
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.tflite"
 
 
 def _measure(todo: list[Job], jobs: int, progress: Progress) -> dict[Job, Measured]:
@@ -198,13 +193,13 @@ def _layers(outcomes: Mapping[Job, Measured]) -> dict[str, LayerResult]:
     return layers
 
 
-def _arenas(catalogue: Mapping[str, Any], outcomes: Mapping[Job, Measured]) -> dict[str, ArenaResult]:
+def _arenas(listed: Mapping[str, Listed], outcomes: Mapping[Job, Measured]) -> dict[str, ArenaResult]:
     arenas = {}
     for job, outcome in outcomes.items():
         if not isinstance(job, ModelJob) or not isinstance(outcome, Outcome) or job.setting != Setting(board=M4):
             continue
-        if job.name in catalogue:
+        if job.name in listed:
             arena = outcome.counts.arena_bytes if outcome.counts is not None and outcome.equal else None
-            theirs = catalogue[job.name]["tflm_arena"]["total"]
+            theirs = listed[job.name].tflm_arena_bytes
             arenas[job.name] = ArenaResult(verdict=outcome.verdict, arena_bytes=arena, tflm_arena_bytes=theirs)
     return arenas

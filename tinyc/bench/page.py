@@ -21,7 +21,7 @@ Row = Sequence[str]
 
 def check_page(path: Path) -> None:
     """UsageError where the page cannot be read or has no markers."""
-    if not path.exists() or not BLOCK.search(path.read_text(encoding="utf-8")):
+    if not BLOCK.search(_read(path)):
         raise UsageError(f"{path} has no lines {BEGIN.strip()} and {END} to write the figures between.")
 
 
@@ -29,7 +29,14 @@ def write_page(path: Path, results: Results, peers: Peers) -> None:
     """Put the figures between the markers of the page."""
     check_page(path)
     figures = markdown(results, peers)
-    write_file(path, BLOCK.sub(lambda match: figures, path.read_text(encoding="utf-8"), count=1))
+    write_file(path, BLOCK.sub(lambda match: figures, _read(path), count=1))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"{path} is no page of text that can be read.", hint="Name a Markdown file.") from None
 
 
 def markdown(results: Results, peers: Peers) -> str:
