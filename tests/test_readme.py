@@ -90,6 +90,17 @@ def test_the_operators_are_the_supported_ones(root: Path) -> None:
     assert set(re.findall(r"[A-Z][A-Z0-9_]+", listed)) == set(IMPORTERS)
 
 
+def test_the_limits_name_the_operators_for_which_recorded_models_are_refused(root: Path) -> None:
+    from tinyc.bench import read_record
+    from tinyc.bench.page import unsupported
+    from tinyc.frontends.tflite_operators import IMPORTERS
+
+    listed = set(re.findall(r"[A-Z][A-Z0-9_]+", section((root / "README.md").read_text(), "Limits")))
+    met = {name for arena in read_record().arenas.values() for name in unsupported(arena.verdict)}
+    assert met and met <= listed
+    assert not listed & set(IMPORTERS)
+
+
 def section(text: str, title: str) -> str:
     """The text below a heading, to the next of its height."""
     match = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tinyc.bench.goals import CORES, ROWS, SIZE, WHOLE, goals, of, ratio_32bit, ratio_64bit
+from tinyc.bench.goals import CORES, ROWS, SIZE, WHOLE, Goal, goals, of, ratio_32bit, ratio_64bit
 from tinyc.bench.peers import Peers
 from tinyc.bench.results import ModelResult, Results
 from tinyc.errors import UsageError
@@ -15,6 +15,7 @@ from tinyc.report.write import write_file
 BEGIN, END = "<!-- bench: written by make bench-update -->\n", "<!-- /bench -->"
 BLOCK = re.compile(f"(?<={re.escape(BEGIN)}).*?(?={re.escape(END)})", re.DOTALL)
 NONE = ""
+UNSUPPORTED = re.compile(r"operator \d+ ([A-Z][A-Z0-9_]*) \([^)]*\) is not supported")
 SIZE_TITLE, SIZE_COLUMNS = "size", ("code", "weights", "instructions")
 Row = Sequence[str]
 
@@ -42,7 +43,6 @@ def _read(path: Path) -> str:
 def markdown(results: Results, peers: Peers) -> str:
     """Memory, instructions and flash of the models, then what is known of all of them together."""
     models = [(name, model) for name in peers.models if (model := results.models.get(name)) is not None]
-    found = goals(results, peers)
     memory = [
         "SRAM in bytes, Cortex-M4",
         "arena",
@@ -65,7 +65,7 @@ def markdown(results: Results, peers: Peers) -> str:
             (_flash_row(name, model, peers) for name, model in models),
         ),
         "\n".join(_means(results, peers)),
-        f"Limits met: {sum(goal.met for goal in found)} of {len(found)}; `tinyc bench --recorded` names the others.",
+        _limits(goals(results, peers)),
     ]
     return "".join(f"\n{paragraph}\n" for paragraph in paragraphs) + "\n"
 
@@ -105,9 +105,34 @@ def _means(results: Results, peers: Peers) -> Iterator[str]:
     if small is not None:
         yield f"TFLM's arena is {small:.2f} times ours over the {few} models that a 32-bit build of it was measured with,"
     if large is not None:
-        yield f"{large:.2f} times over the {many} int8 models of the collection that deploy (\\* 64-bit builds); geometric means."
+        all_of = f"the {len(results.arenas)} int8 models of the collection that TFLM runs"
+        yield f"{large:.2f} times over {many} of {all_of} (\\* 64-bit builds); geometric means."
+        yield from _refused(results)
         yield f"Models above TFLM's arena: {', '.join(above) or 'none'}."
     yield "Weights are times the model's own constants; the arena holds inputs and outputs; size: `--optimize size`."
+
+
+def unsupported(verdict: str) -> list[str]:
+    """The operators that an importer did not know; a recorded verdict may be cut off before it has named all."""
+    return UNSUPPORTED.findall(verdict)
+
+
+def _refused(results: Results) -> Iterator[str]:
+    """Why the rest of the collection has no arena: operators, as far as the recorded verdicts name them."""
+    verdicts = [each.verdict for each in results.arenas.values() if each.arena_bytes is None]
+    named = [unsupported(verdict) for verdict in verdicts]
+    lacking, otherwise = sum(map(bool, named)), sum(not names for names in named)
+    if lacking:
+        some = ", ".join(sorted(set().union(*named)))
+        yield f"{lacking} more do not deploy, for operators that are not supported, such as {some}."
+    if otherwise:
+        yield f"{otherwise} more do not, for other reasons; `tinyc bench --recorded` names them."
+
+
+def _limits(found: Sequence[Goal]) -> str:
+    met = sum(goal.met for goal in found)
+    others = "" if met == len(found) else "; `tinyc bench --recorded` names the others"
+    return f"Limits met: {met} of {len(found)}{others}."
 
 
 def _table(titles: Row, rows: Iterable[Iterable[str]]) -> str:
