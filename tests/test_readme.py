@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tinyc import cli
+
 BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 PROMPT = "$ "
 UPDATE = bool(os.environ.get("TINYC_UPDATE_README"))
@@ -68,6 +70,20 @@ def test_what_does_not_work_fails(root: Path) -> None:
         command, *said = shown.splitlines()
         assert len(said) == 2 and said[0].startswith("tinyc: "), command
         assert re.fullmatch(r"\(exit code [1-9]\d*\)", said[1]), command
+
+
+@pytest.mark.tools
+def test_the_c_example_builds_beside_what_compile_writes(root: Path, digits: Path, tmp_path: Path) -> None:
+    (example,) = re.findall(r"^```c\n(.*?)^```$", (root / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    model = tmp_path / "model"
+    assert cli.run(["compile", str(digits), "--board", "host", "--out", str(model)]) == 0
+    (tmp_path / "classify.c").write_text(example)
+    sources = [tmp_path / "classify.c", *sorted(model.rglob("*.c"))]
+    assert len(sources) > 2
+    command = ["gcc", "-std=c99", "-Wall", "-Werror", "-c", f"-I{model}", f"-I{model / 'kernels'}", *map(str, sources)]
+    built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert built.returncode == 0, built.stderr
+    assert {path.stem for path in tmp_path.glob("*.o")} == {path.stem for path in sources}
 
 
 def test_every_named_file_exists(root: Path) -> None:
