@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tinyc import cli
+from tinyc.frontends.tflite_operators import IMPORTERS
 
 KEYS = {
     "model": {"file", "sha256", "format", "io", "macs", "macs_executed"},
@@ -247,6 +248,14 @@ def test_boards_ops_and_doctor(tinyc: Tinyc) -> None:
     assert code == 0
     assert "CONV_2D" in out
     assert "\nconv2d\n  input 0 and the output are int8\n" in out
+    listed = set(re.findall(r"^(\w+)$", out, re.MULTILINE))
+    assert listed == {importer.op.kind for importer in IMPORTERS.values()}
+    assert {"conv2d", "mul", "shape"} <= listed and not listed & {
+        "lut",
+        "input_rows",
+        "inverted_bottleneck",
+        "average_of_sum",
+    }
     code, out, _ = tinyc("doctor")
     assert code in (0, 5)
     assert "arm-none-eabi-gcc" in out

@@ -53,12 +53,13 @@ ACTIVATIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Importer:
-    """How one builtin operator becomes an Op.
+    """How one builtin operator becomes an `op`.
 
     `version` is the newest operator version that is understood, `inputs` the least and greatest number of them, of
     which the first `operands` (None: all) are tensors of the graph and the others attributes.
     """
 
+    op: type[Op]
     build: Callable[[Node], Op]
     options: Layout | None = None
     version: int = 1
@@ -308,32 +309,50 @@ def _relu(activation: Activation) -> Callable[[Node], Op]:
 
 
 IMPORTERS: dict[str, Importer] = {
-    "ADD": Importer(build=_add, options=schema.ADD, version=5, inputs=(2, 2)),
-    "AVERAGE_POOL_2D": Importer(build=_average_pool_2d, options=schema.POOL_2D, version=3),
+    "ADD": Importer(op=Add, build=_add, options=schema.ADD, version=5, inputs=(2, 2)),
+    "AVERAGE_POOL_2D": Importer(op=AveragePool2D, build=_average_pool_2d, options=schema.POOL_2D, version=3),
     "CONCATENATION": Importer(
-        build=_concatenation, options=schema.CONCATENATION, version=4, inputs=(1, 1024), moves_only=True
+        op=Concatenation,
+        build=_concatenation,
+        options=schema.CONCATENATION,
+        version=4,
+        inputs=(1, 1024),
+        moves_only=True,
     ),
-    "CONV_2D": Importer(build=_conv_2d, options=schema.CONV_2D, version=8, inputs=(2, 3), has_bias=True),
+    "CONV_2D": Importer(op=Conv2D, build=_conv_2d, options=schema.CONV_2D, version=8, inputs=(2, 3), has_bias=True),
     "DEPTHWISE_CONV_2D": Importer(
-        build=_depthwise_conv_2d, options=schema.DEPTHWISE_CONV_2D, version=7, inputs=(2, 3), has_bias=True
+        op=DepthwiseConv2D,
+        build=_depthwise_conv_2d,
+        options=schema.DEPTHWISE_CONV_2D,
+        version=7,
+        inputs=(2, 3),
+        has_bias=True,
     ),
-    "DEQUANTIZE": Importer(build=lambda node: Dequantize(), options=schema.DEQUANTIZE, version=6),
+    "DEQUANTIZE": Importer(op=Dequantize, build=lambda node: Dequantize(), options=schema.DEQUANTIZE, version=6),
     "FULLY_CONNECTED": Importer(
-        build=_fully_connected, options=schema.FULLY_CONNECTED, version=12, inputs=(2, 3), has_bias=True
+        op=FullyConnected,
+        build=_fully_connected,
+        options=schema.FULLY_CONNECTED,
+        version=12,
+        inputs=(2, 3),
+        has_bias=True,
     ),
-    "LOGISTIC": Importer(build=lambda node: Logistic(), version=3),
-    "MAX_POOL_2D": Importer(build=_max_pool_2d, options=schema.POOL_2D, version=3),
-    "MEAN": Importer(build=_mean, options=schema.REDUCER, version=3, inputs=(2, 2), operands=1),
-    "MUL": Importer(build=_mul, options=schema.MUL, version=7, inputs=(2, 2)),
-    "PACK": Importer(build=_pack, options=schema.PACK, version=4, inputs=(1, 1024), moves_only=True),
-    "PAD": Importer(build=_pad, options=schema.PAD, version=4, inputs=(2, 2), operands=1, moves_only=True),
-    "PADV2": Importer(build=_padv2, options=schema.PADV2, version=4, inputs=(3, 3), operands=1, moves_only=True),
-    "QUANTIZE": Importer(build=lambda node: Quantize(), options=schema.QUANTIZE, version=3),
-    "RELU": Importer(build=_relu(Activation.RELU), version=3),
-    "RELU6": Importer(build=_relu(Activation.RELU6), version=3),
-    "RELU_N1_TO_1": Importer(build=_relu(Activation.RELU_N1_TO_1)),
-    "RESHAPE": Importer(build=_reshape, options=schema.RESHAPE, inputs=(1, 2), operands=1, moves_only=True),
+    "LOGISTIC": Importer(op=Logistic, build=lambda node: Logistic(), version=3),
+    "MAX_POOL_2D": Importer(op=MaxPool2D, build=_max_pool_2d, options=schema.POOL_2D, version=3),
+    "MEAN": Importer(op=Mean, build=_mean, options=schema.REDUCER, version=3, inputs=(2, 2), operands=1),
+    "MUL": Importer(op=Mul, build=_mul, options=schema.MUL, version=7, inputs=(2, 2)),
+    "PACK": Importer(op=Pack, build=_pack, options=schema.PACK, version=4, inputs=(1, 1024), moves_only=True),
+    "PAD": Importer(op=Pad, build=_pad, options=schema.PAD, version=4, inputs=(2, 2), operands=1, moves_only=True),
+    "PADV2": Importer(
+        op=Pad, build=_padv2, options=schema.PADV2, version=4, inputs=(3, 3), operands=1, moves_only=True
+    ),
+    "QUANTIZE": Importer(op=Quantize, build=lambda node: Quantize(), options=schema.QUANTIZE, version=3),
+    "RELU": Importer(op=Relu, build=_relu(Activation.RELU), version=3),
+    "RELU6": Importer(op=Relu, build=_relu(Activation.RELU6), version=3),
+    "RELU_N1_TO_1": Importer(op=Relu, build=_relu(Activation.RELU_N1_TO_1)),
+    "RESHAPE": Importer(op=Reshape, build=_reshape, options=schema.RESHAPE, inputs=(1, 2), operands=1, moves_only=True),
     "RESIZE_NEAREST_NEIGHBOR": Importer(
+        op=ResizeNearestNeighbor,
         build=_resize_nearest_neighbor,
         options=schema.RESIZE_NEAREST_NEIGHBOR,
         version=4,
@@ -341,14 +360,20 @@ IMPORTERS: dict[str, Importer] = {
         operands=1,
         moves_only=True,
     ),
-    "SHAPE": Importer(build=_shape, options=schema.SHAPE, moves_only=True),
-    "SOFTMAX": Importer(build=_softmax, options=schema.SOFTMAX, version=3),
+    "SHAPE": Importer(op=ShapeOf, build=_shape, options=schema.SHAPE, moves_only=True),
+    "SOFTMAX": Importer(op=Softmax, build=_softmax, options=schema.SOFTMAX, version=3),
     "STRIDED_SLICE": Importer(
-        build=_strided_slice, options=schema.STRIDED_SLICE, version=8, inputs=(4, 4), operands=1, moves_only=True
+        op=StridedSlice,
+        build=_strided_slice,
+        options=schema.STRIDED_SLICE,
+        version=8,
+        inputs=(4, 4),
+        operands=1,
+        moves_only=True,
     ),
-    "SUB": Importer(build=_sub, options=schema.SUB, version=5, inputs=(2, 2)),
+    "SUB": Importer(op=Sub, build=_sub, options=schema.SUB, version=5, inputs=(2, 2)),
     "TRANSPOSE": Importer(
-        build=_transpose, options=schema.TRANSPOSE, version=6, inputs=(2, 2), operands=1, moves_only=True
+        op=Transpose, build=_transpose, options=schema.TRANSPOSE, version=6, inputs=(2, 2), operands=1, moves_only=True
     ),
 }
 """By the schema's name of the operator."""
@@ -357,6 +382,7 @@ IMPORTERS: dict[str, Importer] = {
 def convert(importer: Importer, node: Node) -> tuple[Op, tuple[Tensor | None, ...]]:
     """The operator and its inputs in the graph, or Refused."""
     op = importer.build(node)
+    assert type(op) is importer.op
     node.options.refuse_the_rest()
     if not importer.has_bias:
         return op, node.inputs[: importer.operands]
