@@ -16,7 +16,7 @@ from tinyc.passes.edit import Names, with_operations
 
 def depthwise_to_conv2d(graph: Graph) -> Graph:
     """The same sums, and from there on the same arithmetic; convolutions may lose output channels one by one."""
-    names = Names(graph)
+    names = Names(graph.tensors)
     rewritten = [_rewritten(graph, operation, names) for operation in graph.operations]
     return with_operations(graph, [o for o, _ in rewritten], tensors=[t for _, new in rewritten for t in new])
 

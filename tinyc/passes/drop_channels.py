@@ -28,7 +28,7 @@ def drop_channels(graph: Graph) -> Graph:
     """Tensors that lose channels get a new name: what is left of them is not what the model calls by the old one."""
     ranges = value_ranges(graph)
     found = surplus(graph, ranges)
-    names = Names(graph)
+    names = Names(graph.tensors)
     renamed = {
         name: names.fresh(f"{name.removesuffix(SUFFIX)}{SUFFIX}") for name, kept in found.kept.items() if not kept.all()
     }

@@ -35,28 +35,23 @@ def sole_consumer(graph: Graph, name: str, consumers: Mapping[str, tuple[Operati
     return readers[0] if len(readers) == 1 and name not in graph.outputs else None
 
 
-def fresh_name(graph: Graph, wish: str) -> str:
-    """`wish`, or the first of `wish_1`, `wish_2`, ... that no tensor has."""
-    if wish not in graph.tensors:
-        return wish
-    number = 1
-    while f"{wish}_{number}" in graph.tensors:
-        number += 1
-    return f"{wish}_{number}"
-
-
 class Names:
-    """Hands out names for new tensors of `graph`, each once."""
+    """Hands out names for new tensors, or for new operations, each once; none of those that are `taken`."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._taken = set(graph.tensors)
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
 
     def fresh(self, wish: str) -> str:
-        """`wish`, or the first of `wish_1`, `wish_2`, ... that no tensor has."""
+        """`wish`, or the first of `wish_1`, `wish_2`, ... that is not taken."""
         numbered = (f"{wish}_{number}" for number in itertools.count(1))
         name = wish if wish not in self._taken else next(each for each in numbered if each not in self._taken)
         self._taken.add(name)
         return name
+
+
+def names_of_operations(graph: Graph) -> Names:
+    """For operations that are added to `graph`."""
+    return Names(operation.name for operation in graph.operations)
 
 
 def bias_tensor(operands: Operands, name: str, data: Integers) -> Tensor:

@@ -7,37 +7,41 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tinyc.ir import Graph, Operation
+from tinyc.ir import Graph, Operation, Tensor
 from tinyc.ops import Concatenation, Pack, Reshape
-from tinyc.passes.edit import fresh_name, with_operations
+from tinyc.passes.edit import Names, names_of_operations, with_operations
 
 
 def expand_pack(graph: Graph) -> Graph:
     """Both forms are then placed without a copy."""
     operations: list[Operation] = []
+    tensors: list[Tensor] = []
+    names, own = Names(graph.tensors), names_of_operations(graph)
     for operation in graph.operations:
         if not isinstance(operation.op, Pack):
             operations.append(operation)
             continue
-        graph, expanded = _expand(graph, operation, operation.op)
-        operations += expanded
-    return with_operations(graph, operations)
+        pieces = _pieces(graph, operation, operation.op, names)
+        tensors += pieces
+        for index, (name, piece) in enumerate(zip(operation.inputs, pieces, strict=True)):
+            reshape, named = Reshape(shape=piece.shape), own.fresh(f"{operation.name}_{index}")
+            operations.append(replace(operation, name=named, op=reshape, inputs=(name,), outputs=(piece.name,)))
+        joined = Concatenation(axis=operation.op.axis)
+        operations.append(replace(operation, op=joined, inputs=tuple(piece.name for piece in pieces)))
+    return with_operations(graph, operations, tensors=tensors)
 
 
-def _expand(graph: Graph, operation: Operation, pack: Pack) -> tuple[Graph, list[Operation]]:
-    output = graph.tensors[operation.outputs[0]]
-    axis = pack.axis % len(output.shape)
-    expanded: list[Operation] = []
-    pieces: list[str] = []
-    for index, name in enumerate(operation.inputs):
-        assert name is not None
-        source = graph.tensors[name]
-        shape = (*source.shape[:axis], 1, *source.shape[axis:])
-        piece = replace(source, name=fresh_name(graph, f"{name}_row"), shape=shape, data=None)
-        graph = replace(graph, tensors={**graph.tensors, piece.name: piece})
-        reshape = Reshape(shape=shape)
-        expanded.append(
-            replace(operation, name=f"{operation.name}_{index}", op=reshape, inputs=(name,), outputs=(piece.name,))
+def _pieces(graph: Graph, operation: Operation, pack: Pack, names: Names) -> list[Tensor]:
+    """The inputs of a pack with the axis along which they are joined."""
+    axis = pack.axis % len(graph.tensors[operation.outputs[0]].shape)
+    sources = graph.operands(operation).inputs
+    return [
+        replace(
+            source,
+            name=names.fresh(f"{source.name}_row"),
+            shape=(*source.shape[:axis], 1, *source.shape[axis:]),
+            data=None,
         )
-        pieces.append(piece.name)
-    return graph, [*expanded, replace(operation, op=Concatenation(axis=axis), inputs=tuple(pieces))]
+        for source in sources
+        if source is not None
+    ]

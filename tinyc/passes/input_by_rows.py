@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tinyc.ir import Graph, Operation
 from tinyc.ops import InputRows, Reshape
-from tinyc.passes.edit import fresh_name, rename_inputs, with_operations
+from tinyc.passes.edit import Names, names_of_operations, rename_inputs, with_operations
 
 
 def input_by_rows(graph: Graph) -> Graph:
@@ -26,10 +26,9 @@ def input_by_rows(graph: Graph) -> Graph:
         rows = graph.tensors[readers[0].outputs[0]]
         operations.remove(readers[0])
     else:
-        rows = replace(source, name=fresh_name(graph, f"{name}:rows"))
+        rows = replace(source, name=Names(graph.tensors).fresh(f"{name}:rows"))
     if rows.hwc[0] == 1:
         raise ValueError(f"its input {name} is a single row")
-    push = Operation(
-        name=fresh_name(graph, "input_rows"), op=InputRows(shape=rows.shape), inputs=(name,), outputs=(rows.name,)
-    )
+    own = names_of_operations(graph).fresh("input_rows")
+    push = Operation(name=own, op=InputRows(shape=rows.shape), inputs=(name,), outputs=(rows.name,))
     return with_operations(graph, [push, *(rename_inputs(o, {name: rows.name}) for o in operations)], tensors=[rows])

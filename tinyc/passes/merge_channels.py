@@ -48,7 +48,7 @@ def _repeats(numbers: Integers) -> Mask:
 
 def _merged(graph: Graph, numbers: Numbers, wanted: Mapping[str, Mask]) -> Graph:
     """Every layer reads as few as it can of the channels that are wanted."""
-    names = Names(graph)
+    names = Names(graph.tensors)
     merged = [_reading_less(graph, operation, numbers, wanted, names) for operation in graph.operations]
     return with_operations(graph, [o for o, _ in merged], tensors=[t for _, new in merged for t in new])
 

@@ -19,7 +19,7 @@ from tinyc.passes.ranges import LINEAR, Range, accumulators, bias_values, value_
 
 def settle_channels(graph: Graph) -> Graph:
     """The bias becomes the least sum that could have been; it fits 32 bits, else the channel is not known to be constant."""
-    ranges, names = value_ranges(graph), Names(graph)
+    ranges, names = value_ranges(graph), Names(graph.tensors)
     settled = [_settled(graph, operation, ranges, names) for operation in graph.operations]
     return with_operations(graph, [o for o, _ in settled], tensors=[t for _, new in settled for t in new])
 

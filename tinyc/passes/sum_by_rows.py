@@ -9,13 +9,14 @@ from dataclasses import replace
 
 from tinyc.ir import DType, Graph, Op, Operands, Operation, Tensor
 from tinyc.ops import AverageOfSum, AveragePool2D, Mean, MeanOfSum, RunningSum
-from tinyc.passes.edit import fresh_name, with_operations
+from tinyc.passes.edit import Names, names_of_operations, with_operations
 
 
 def sum_by_rows(graph: Graph) -> Graph:
     """So that a region may end in one, and its input never exists whole."""
     operations: list[Operation] = []
     tensors: list[Tensor] = []
+    names, own = Names(graph.tensors), names_of_operations(graph)
     for operation in graph.operations:
         operands = graph.operands(operation)
         finish = _finish(operation.op, operands)
@@ -25,7 +26,7 @@ def sum_by_rows(graph: Graph) -> Graph:
         rows, _, channels = operands.input(0).hwc
         total = replace(
             operands.input(0),
-            name=fresh_name(graph, f"{operation.outputs[0]}:sum"),
+            name=names.fresh(f"{operation.outputs[0]}:sum"),
             shape=(1, rows, 1, channels),
             dtype=DType.INT32,
         )
@@ -33,7 +34,7 @@ def sum_by_rows(graph: Graph) -> Graph:
         operations.append(
             replace(
                 operation,
-                name=f"{operation.name}:sum",
+                name=own.fresh(f"{operation.name}:sum"),
                 op=RunningSum(),
                 inputs=operation.inputs[:1],
                 outputs=(total.name,),

@@ -21,7 +21,7 @@ Span = tuple[int, int, int, int]
 
 def trim_taps(graph: Graph) -> Graph:
     """A window row goes together with its padding row: what is cut before must be padding, after it the output must keep its size."""
-    names = Names(graph)
+    names = Names(graph.tensors)
     trimmed = [_trimmed(graph, operation, names) for operation in graph.operations]
     return with_operations(graph, [o for o, _ in trimmed], tensors=[t for _, new in trimmed for t in new])
 
