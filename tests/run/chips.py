@@ -48,26 +48,43 @@ CR, PLLCFGR, CFGR, AHB1ENR, APB1ENR, APB2ENR = (RCC + offset for offset in (0x00
 GPIOA, GPIOB = 0x4002_0000, 0x4002_0400
 
 
-@dataclass
-class Rule:
-    """A bit that the hardware sets once another bit, and every condition, holds."""
-
-    ready: int
-    enable: int
-    needs: tuple[int, ...] = ()
-
-
 class Stm32(Chip):
+    """What all of them share: a USART at `usart`; its registers, by their offsets, are those of the F7 and the H7."""
+
+    usart: int
+    usart_registers: tuple[int, ...] = (0x00, 0x0C, 0x1C, 0x20, 0x24, 0x28)
+    control, divider, status, receives, sends = 0x00, 0x0C, 0x1C, 0x24, 0x28
+    enabled = 0xD
+    """UE, TE and RE in `control`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.registers = {self.usart + offset: 0 for offset in self.usart_registers}
+
+    def load(self, address: int) -> int:
+        if address == self.usart + self.status:
+            return 1 << 7 | 1 << 6 | (1 << 5 if self.received else 0)
+        if address == self.usart + self.receives:
+            return self.received.pop(0)
+        return super().load(address)
+
+    def store(self, address: int, value: int) -> None:
+        super().store(address, value)
+        if address == self.usart + self.sends:
+            assert self.registers[self.usart + self.control] & self.enabled == self.enabled, "UE, TE and RE are set"
+            self.sent.append(value & 0xFF)
+
+
+class Stm32f(Stm32):
     """What the F4 and the F7 share: RCC, PWR, flash wait states."""
 
     crystal: int
     most_without_overdrive: int
     wait_state_hz: int
-    usart: int
 
     def __init__(self) -> None:
         super().__init__()
-        self.registers = {
+        self.registers |= {
             CR: 0x83,
             PLLCFGR: 0x2400_3010,
             CFGR: 0,
@@ -132,64 +149,33 @@ class Stm32(Chip):
         return self.registers[port + (0x20 if number < 8 else 0x24)] >> (4 * (number % 8)) & 15
 
 
-class Stm32f746(Stm32):
+class Stm32f746(Stm32f):
     """USART1 on PA9 and PB7."""
 
     crystal, most_without_overdrive, wait_state_hz = 25_000_000, 180_000_000, 30_000_000
     usart = 0x4001_1000
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.registers |= {self.usart + offset: 0 for offset in (0x00, 0x0C, 0x1C, 0x20, 0x24, 0x28)}
-
-    def load(self, address: int) -> int:
-        if address == self.usart + 0x1C:
-            return 1 << 7 | 1 << 6 | (1 << 5 if self.received else 0)
-        if address == self.usart + 0x24:
-            return self.received.pop(0)
-        return super().load(address)
-
-    def store(self, address: int, value: int) -> None:
-        super().store(address, value)
-        if address == self.usart + 0x28:
-            assert self.registers[self.usart] & 0xD == 0xD, "UE, TE and RE are set"
-            self.sent.append(value & 0xFF)
-
     @property
     def baud(self) -> float:
         assert self.registers[APB2ENR] >> 4 & 1, "USART1 has a clock"
         assert (self.pin(GPIOA, 9), self.pin(GPIOB, 7)) == (7, 7)
-        return self.bus_hz(13) / self.registers[self.usart + 0x0C]
+        return self.bus_hz(13) / self.registers[self.usart + self.divider]
 
 
-class Stm32f407(Stm32):
+class Stm32f407(Stm32f):
     """USART2 on PA2 and PA3."""
 
     crystal, most_without_overdrive, wait_state_hz = 8_000_000, 168_000_000, 30_000_000
     usart = 0x4000_4400
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.registers |= {self.usart + offset: 0 for offset in (0x00, 0x04, 0x08, 0x0C)}
-
-    def load(self, address: int) -> int:
-        if address == self.usart:
-            return 1 << 7 | 1 << 6 | (1 << 5 if self.received else 0)
-        if address == self.usart + 0x04:
-            return self.received.pop(0)
-        return super().load(address)
-
-    def store(self, address: int, value: int) -> None:
-        super().store(address, value)
-        if address == self.usart + 0x04:
-            assert self.registers[self.usart + 0x0C] & 0x200C == 0x200C, "UE, TE and RE are set"
-            self.sent.append(value & 0xFF)
+    usart_registers = (0x00, 0x04, 0x08, 0x0C)
+    status, receives, sends, divider, control = 0x00, 0x04, 0x04, 0x08, 0x0C
+    enabled = 0x200C
 
     @property
     def baud(self) -> float:
         assert self.registers[APB1ENR] >> 17 & 1, "USART2 has a clock"
         assert (self.pin(GPIOA, 2), self.pin(GPIOA, 3)) == (7, 7)
-        return self.bus_hz(10) / self.registers[self.usart + 0x08]
+        return self.bus_hz(10) / self.registers[self.usart + self.divider]
 
 
 class Nrf52840(Chip):
@@ -244,7 +230,7 @@ H7_AHB2ENR, H7_AHB4ENR, H7_APB1LENR, H7_APB4ENR = (H7_RCC + offset for offset in
 H7_GPIOD, H7_AXI_READS = 0x5802_0C00, 0x5100_8108
 
 
-class Stm32h743(Chip):
+class Stm32h743(Stm32):
     """USART3 on PD8 and PD9, the ST-LINK's 8 MHz as its clock; of revision V, or another."""
 
     usart = 0x4000_4800
@@ -253,7 +239,7 @@ class Stm32h743(Chip):
     def __init__(self, revision: int = 0x2003) -> None:
         super().__init__()
         self.revision = revision
-        self.registers = {
+        self.registers |= {
             H7_CR: 0x25,
             H7_PLLCKSELR: 0x0202_0200,
             H7_PLLCFGR: 0x01FF_0000,
@@ -267,7 +253,6 @@ class Stm32h743(Chip):
             H7_GPIOD + 0x24: 0,
             **dict.fromkeys((H7_CFGR, H7_D1CFGR, H7_D2CFGR, H7_D3CFGR, H7_ODEN, H7_AXI_READS), 0),
             **dict.fromkeys((H7_AHB2ENR, H7_AHB4ENR, H7_APB1LENR, H7_APB4ENR), 0),
-            **{self.usart + offset: 0 for offset in (0x00, 0x0C, 0x1C, 0x20, 0x24, 0x28)},
         }
 
     @property
@@ -310,9 +295,6 @@ class Stm32h743(Chip):
         if address == H7_CFGR and value & 7 == 3:
             self._check_switch()
             self.registers[H7_CFGR] = value | 3 << 3
-        if address == self.usart + 0x28:
-            assert self.registers[self.usart] & 0xD == 0xD, "UE, TE and RE are set"
-            self.sent.append(value & 0xFF)
 
     def _check_switch(self) -> None:
         assert self.registers[H7_CR] >> 25 & 1, "the PLL is locked"
@@ -330,13 +312,6 @@ class Stm32h743(Chip):
         assert self.is_v or self.registers[H7_AXI_READS] == 1, "the AXI SRAM of revision Y is read one by one"
         assert self.registers[H7_AHB2ENR] >> 29 == 7, "the SRAMs of D2 have clocks"
 
-    def load(self, address: int) -> int:
-        if address == self.usart + 0x1C:
-            return 1 << 7 | 1 << 6 | (1 << 5 if self.received else 0)
-        if address == self.usart + 0x24:
-            return self.received.pop(0)
-        return super().load(address)
-
     @property
     def baud(self) -> float:
         assert self.registers[H7_APB1LENR] >> 18 & 1 and self.registers[H7_AHB4ENR] >> 3 & 1, (
@@ -344,7 +319,7 @@ class Stm32h743(Chip):
         )
         assert self.registers[H7_GPIOD] >> 16 & 15 == 10, "the pins are in their alternate function"
         assert self.registers[H7_GPIOD + 0x24] & 0xFF == 0x77
-        return self.core_hz / 4 / self.registers[self.usart + 0x0C]
+        return self.core_hz / 4 / self.registers[self.usart + self.divider]
 
 
 SYSC, FCACHE, MSTPCRB, SCI9, PFS = 0x4001_E000, 0x4001_C100, 0x4020_3004, 0x4035_8900, 0x4040_0800
