@@ -1,12 +1,17 @@
-"""A certificate's JSON as typed records; whatever does not fit the format is refused with the place where."""
+"""A certificate's JSON as typed records; whatever does not fit the format is refused with the place where.
+
+A record's fields are the keys of a JSON object, and their types say what may be there; what has another form has a reader below.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from tinyc.errors import NotACertificate
 
@@ -19,13 +24,31 @@ _Record = TypeVar("_Record")
 
 
 @dataclass(frozen=True, slots=True)
+class Between:
+    """The least and the most that an integer may be; without it: MOST_NUMBER in either direction."""
+
+    least: int
+    most: int = MOST_NUMBER
+
+
+Natural = Annotated[int, Between(0)]
+Positive = Annotated[int, Between(1)]
+Bytes = Annotated[int, Between(0, MOST_BYTES)]
+Extent = Annotated[int, Between(1, MOST_BYTES)]
+ElementBytes = Annotated[int, Between(1, 8)]
+Alignment = Annotated[int, Between(1, 4096)]
+Macs = Annotated[int, Between(0, 1 << 53)]
+Pointers = Annotated[int, Between(0, 1 << 16)]
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """Output row or column r needs those of the input in [floor((a*r + lo_offset) / c), floor((a*r + hi_offset) / c))."""
 
-    a: int
+    a: Natural
     lo_offset: int
     hi_offset: int
-    c: int
+    c: Positive
 
     def of(self, index: int) -> range:
         """What output index `index` needs."""
@@ -41,9 +64,9 @@ class Seen:
     """A tensor as a kernel sees it; `tensor` is None for a constant."""
 
     tensor: str | None
-    rows: int
-    columns: int
-    pixel_bytes: int
+    rows: Positive
+    columns: Positive
+    pixel_bytes: Positive
 
     @property
     def row_bytes(self) -> int:
@@ -69,15 +92,15 @@ class Need:
 class Layer:
     """The facts of one layer's kernel call."""
 
-    index: int
+    index: Natural
     name: str
     op: str
-    extent: str
+    extent: Literal["row", "long row", "whole"]
     in_place: bool
-    padding_rows: str
-    over_read: int
-    scratch_bytes: int
-    macs: int
+    padding_rows: Literal["null pointer", "zero points"]
+    over_read: Natural
+    scratch_bytes: Natural
+    macs: Macs
     output: Seen
     needs: tuple[Need, ...]
 
@@ -90,8 +113,8 @@ class Tensor:
     """An activation: made by a layer or given, or the same values as other tensors (`pieces`; `axis` None: reshaped)."""
 
     name: str
-    shape: tuple[int, ...]
-    element_bytes: int
+    shape: tuple[Extent, ...]
+    element_bytes: ElementBytes
     is_input: bool
     pieces: tuple[str, ...]
     axis: int | None
@@ -106,10 +129,10 @@ class Bank:
     """A block of memory; `room` is what the board has of it, None where no board is meant; buffers end at `placement_bytes`."""
 
     name: str
-    bytes: int
-    align: int
-    room: int | None
-    placement_bytes: int
+    bytes: Bytes
+    align: Alignment
+    room: Natural | None
+    placement_bytes: Bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +141,14 @@ class Port:
 
     tensor: str
     bank: str
-    offset: int | None
+    offset: Natural | None
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
     """An array in flash; `fill` where all its elements are equal."""
 
-    bytes: int
+    bytes: Natural
     fill: int | None
 
 
@@ -135,8 +158,8 @@ class Buffer:
 
     name: str
     bank: str
-    offset: int
-    bytes: int
+    offset: Natural
+    bytes: Natural
     lives: tuple[tuple[int, int], ...]
 
 
@@ -157,9 +180,9 @@ class Target:
     buffer: str
     bank: str
     offset: int
-    row_stride: int
-    pixel_stride: int
-    ring: int | None
+    row_stride: Natural
+    pixel_stride: Positive
+    ring: Positive | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +194,14 @@ class Source:
     constant: str | None
     pushed: bool
     offset: int
-    row_stride: int
-    pixel_stride: int
-    rows: int
-    ring: int | None
-    a: int
+    row_stride: Natural
+    pixel_stride: Positive
+    rows: Positive
+    ring: Positive | None
+    a: Natural
     lo_offset: int
-    c: int
-    count: int
+    c: Positive
+    count: Pointers
     padding: str | None
 
 
@@ -186,11 +209,11 @@ class Source:
 class Demand:
     """Rows of `writers` (positions in the group) that must have been made before a row."""
 
-    writers: tuple[int, ...]
-    a: int
+    writers: tuple[Natural, ...]
+    a: Natural
     offset: int
-    c: int
-    rows: int
+    c: Positive
+    rows: Natural
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +223,10 @@ class Tile:
     `out` and `inputs` are added to addresses: the bytes to the first column that a call writes, and reads of each input.
     """
 
-    first: int
-    end: int
-    x0: int
-    x1: int
+    first: Natural
+    end: Natural
+    x0: Natural
+    x1: Natural
     out: int
     inputs: tuple[int, ...]
 
@@ -212,15 +235,15 @@ class Tile:
 class Loop:
     """One layer's calls within its group."""
 
-    layer: int
-    mode: str
+    layer: Natural
+    mode: Literal["rows", "long row", "whole"]
     target: Target
     scratch: str | None
     scratch_bank: str
     scratch_offset: int
     sources: tuple[Source, ...]
     demands: tuple[Demand, ...]
-    resume: int | None
+    resume: Natural | None
     tiles: tuple[Tile, ...]
 
 
@@ -229,8 +252,8 @@ class Group:
     """One loop by itself, or a region; `state` is where a region that takes its input row by row keeps its counters."""
 
     is_region: bool
-    ticks: int
-    sinks: tuple[int, ...]
+    ticks: Positive
+    sinks: tuple[Natural, ...]
     descending: bool
     loops: tuple[Loop, ...]
     state: str | None
@@ -243,13 +266,13 @@ class Group:
 class Claims:
     """What the planner says of its plan."""
 
-    placement_bytes: int
-    buffer_align: int
-    lower_bound_bytes: int
-    lower_bound_from: str
+    placement_bytes: Natural
+    buffer_align: Alignment
+    lower_bound_bytes: Natural
+    lower_bound_from: Literal["live buffers", "solver"]
     placement_optimal: bool
     search_exhaustive: bool
-    extra_macs: int
+    extra_macs: Macs
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,16 +327,10 @@ class _Node:
             raise self.fail(f"an integer from {least} to {most}")
         return self.value
 
-    def maybe_integer(self, least: int = -MOST_NUMBER) -> int | None:
-        return None if self.is_null else self.integer(least)
-
     def text(self) -> str:
         if not isinstance(self.value, str):
             raise self.fail("text")
         return self.value
-
-    def maybe_text(self) -> str | None:
-        return None if self.is_null else self.text()
 
     def flag(self) -> bool:
         if not isinstance(self.value, bool):
@@ -324,6 +341,10 @@ class _Node:
         if self.value not in words:
             raise self.fail(" or ".join(words))
         return str(self.value)
+
+
+SIMPLE: Mapping[type, Callable[[_Node], Any]] = {int: _Node.integer, str: _Node.text, bool: _Node.flag}
+"""What reads a type as it is; an integer without a range."""
 
 
 def parse(text: str) -> Certificate:
@@ -346,14 +367,14 @@ def _certificate(root: _Node) -> Certificate:
     return Certificate(
         model=root.get("model").get("name").text(),
         sha256=root.get("model").get("sha256").text(),
-        banks=_named(root.get("banks"), _bank),
-        claims=_claims(root.get("claims")),
+        banks=_named(root.get("banks"), lambda node: _record(Bank, node)),
+        claims=_record(Claims, root.get("claims")),
         inputs=tuple(_port(node) for node in root.get("inputs").items()),
         outputs=tuple(_port(node) for node in root.get("outputs").items()),
         tensors=_named(root.get("tensors"), _tensor),
-        constants=_named(root.get("constants"), _constant, by="symbol"),
-        buffers=_named(root.get("buffers"), _buffer),
-        overlaps=tuple(_overlap(node) for node in root.get("overlaps").items()),
+        constants=_named(root.get("constants"), lambda node: _record(Constant, node), by="symbol"),
+        buffers=_named(root.get("buffers"), lambda node: _record(Buffer, node, lives=_lives(node.get("lives")))),
+        overlaps=tuple(_record(Overlap, node) for node in root.get("overlaps").items()),
         layers=tuple(_layer(node) for node in root.get("layers").items()),
         groups=tuple(_group(node) for node in root.get("schedule").items()),
     )
@@ -370,31 +391,36 @@ def _named(listed: _Node, read: Callable[[_Node], _Record], *, by: str = "name")
     return found
 
 
-def _claims(node: _Node) -> Claims:
-    return Claims(
-        placement_bytes=node.get("placement_bytes").integer(0),
-        buffer_align=node.get("buffer_align").integer(1, 4096),
-        lower_bound_bytes=node.get("lower_bound_bytes").integer(0),
-        lower_bound_from=node.get("lower_bound_from").one_of("live buffers", "solver"),
-        placement_optimal=node.get("placement_optimal").flag(),
-        search_exhaustive=node.get("search_exhaustive").flag(),
-        extra_macs=node.get("extra_macs").integer(0, 1 << 53),
-    )
+def _record(kind: Callable[..., _Record], node: _Node, **known: Any) -> _Record:
+    """A record of the values that `node` has under the names of its fields, but for those that are `known`."""
+    found = {name: _read(hint, node.get(name)) for name, hint in _hints(kind) if name not in known}
+    return kind(**found, **known)
 
 
-def _bank(node: _Node) -> Bank:
-    return Bank(
-        name=node.get("name").text(),
-        bytes=node.get("bytes").integer(0, MOST_BYTES),
-        align=node.get("align").integer(1, 4096),
-        room=node.get("room").maybe_integer(0),
-        placement_bytes=node.get("placement_bytes").integer(0, MOST_BYTES),
-    )
+@lru_cache(maxsize=64)
+def _hints(kind: Any) -> tuple[tuple[str, Any], ...]:
+    hints = get_type_hints(kind, include_extras=True)
+    return tuple((field.name, hints[field.name]) for field in fields(kind))
+
+
+def _read(hint: Any, node: _Node) -> Any:
+    """What a type says that `node` is."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint in SIMPLE:
+        return SIMPLE[hint](node)
+    if origin is tuple:
+        return tuple(_read(arguments[0], each) for each in node.items())
+    if origin is Literal:
+        return node.one_of(*arguments)
+    if origin in (Union, UnionType):
+        return None if node.is_null else _read(arguments[0], node)
+    if origin is Annotated:
+        return node.integer(arguments[1].least, arguments[1].most)
+    return _record(hint, node)
 
 
 def _port(node: _Node) -> Port:
-    offset = node.get("offset").maybe_integer(0)
-    return Port(node.get("tensor").text(), _bank_of(node, offset is None), offset)
+    return _record(Port, node, bank=_bank_of(node, node.get("offset").is_null))
 
 
 def _bank_of(node: _Node, nowhere: bool) -> str:
@@ -413,31 +439,10 @@ def _tensor(node: _Node) -> Tensor:
     else:
         pieces = tuple(piece.text() for piece in made_by.get("concatenation").items())
         axis = made_by.get("axis").integer(0, 15)
-    tensor = Tensor(
-        name=node.get("name").text(),
-        shape=tuple(size.integer(1, MOST_BYTES) for size in node.get("shape").items()),
-        element_bytes=node.get("element_bytes").integer(1, 8),
-        is_input=made_by.value == "input",
-        pieces=pieces,
-        axis=axis,
-    )
+    tensor = _record(Tensor, node, is_input=made_by.value == "input", pieces=pieces, axis=axis)
     if tensor.bytes > MOST_BYTES:
         raise node.get("shape").fail(f"of at most {MOST_BYTES} bytes")
     return tensor
-
-
-def _constant(node: _Node) -> Constant:
-    return Constant(bytes=node.get("bytes").integer(0), fill=node.get("fill").maybe_integer())
-
-
-def _buffer(node: _Node) -> Buffer:
-    return Buffer(
-        name=node.get("name").text(),
-        bank=node.get("bank").text(),
-        offset=node.get("offset").integer(0),
-        bytes=node.get("bytes").integer(0),
-        lives=_lives(node.get("lives")),
-    )
 
 
 def _lives(node: _Node) -> tuple[tuple[int, int], ...]:
@@ -452,67 +457,25 @@ def _lives(node: _Node) -> tuple[tuple[int, int], ...]:
     return tuple(lives)
 
 
-def _overlap(node: _Node) -> Overlap:
-    return Overlap(
-        source=node.get("source").text(),
-        target=node.get("target").text(),
-        ascending=node.get("ascending").maybe_integer(),
-        descending=node.get("descending").maybe_integer(),
-    )
-
-
 def _layer(node: _Node) -> Layer:
-    return Layer(
-        index=node.get("index").integer(0),
-        name=node.get("name").text(),
-        op=node.get("op").text(),
-        extent=node.get("extent").one_of("row", "long row", "whole"),
-        in_place=node.get("in_place").flag(),
-        padding_rows=node.get("padding_rows").one_of("null pointer", "zero points"),
-        over_read=node.get("over_read").integer(0),
-        scratch_bytes=node.get("scratch_bytes").integer(0),
-        macs=node.get("macs").integer(0, 1 << 53),
-        output=_seen(node.get("output")),
-        needs=tuple(_need(read) for read in node.get("reads").items()),
-    )
-
-
-def _seen(node: _Node) -> Seen:
-    return Seen(
-        tensor=node.get("tensor").maybe_text(),
-        rows=node.get("rows").integer(1),
-        columns=node.get("columns").integer(1),
-        pixel_bytes=node.get("pixel_bytes").integer(1),
-    )
+    return _record(Layer, node, needs=tuple(_need(read) for read in node.get("reads").items()))
 
 
 def _need(node: _Node) -> Need:
-    return Need(
-        seen=_seen(node),
-        constant=node.get("constant").maybe_text(),
-        zero_point=node.get("zero_point").maybe_integer(),
-        rows=_window(node.get("row_window")),
-        columns=_window(node.get("column_window")),
-    )
+    rows, columns = _window(node.get("row_window")), _window(node.get("column_window"))
+    return _record(Need, node, seen=_record(Seen, node), rows=rows, columns=columns)
 
 
 def _window(node: _Node) -> Window | None:
-    if node.value == "whole":
-        return None
-    return Window(
-        a=node.get("a").integer(0),
-        lo_offset=node.get("lo_offset").integer(),
-        hi_offset=node.get("hi_offset").integer(),
-        c=node.get("c").integer(1),
-    )
+    return None if node.value == "whole" else _record(Window, node)
 
 
 def _group(node: _Node) -> Group:
     state = node.get("state")
-    return Group(
+    return _record(
+        Group,
+        node,
         is_region=node.get("form").one_of("layer", "region") == "region",
-        ticks=node.get("ticks").integer(1),
-        sinks=tuple(sink.integer(0) for sink in node.get("sinks").items()),
         descending=node.get("direction").one_of("ascending", "descending") == "descending",
         loops=tuple(_loop(loop) for loop in node.get("loops").items()),
         state=None if state.is_null else state.get("buffer").text(),
@@ -523,66 +486,21 @@ def _group(node: _Node) -> Group:
 
 
 def _loop(node: _Node) -> Loop:
-    output, scratch = node.get("output"), node.get("scratch")
-    return Loop(
-        layer=node.get("layer").integer(0),
-        mode=node.get("mode").one_of("rows", "long row", "whole"),
-        target=Target(
-            buffer=output.get("buffer").text(),
-            bank=output.get("bank").text(),
-            offset=output.get("offset").integer(),
-            row_stride=output.get("row_stride").integer(0),
-            pixel_stride=output.get("pixel_stride").integer(1),
-            ring=output.get("ring").maybe_integer(1),
-        ),
+    scratch = node.get("scratch")
+    return _record(
+        Loop,
+        node,
+        target=_record(Target, node.get("output")),
         scratch=None if scratch.is_null else scratch.get("buffer").text(),
         scratch_bank=_bank_of(scratch, scratch.is_null),
         scratch_offset=0 if scratch.is_null else scratch.get("offset").integer(),
         sources=tuple(_source(source) for source in node.get("sources").items()),
-        demands=tuple(_demand(demand) for demand in node.get("demands").items()),
-        resume=node.get("resume").maybe_integer(0),
-        tiles=tuple(_tile(tile) for tile in node.get("tiles").items()),
-    )
-
-
-def _tile(node: _Node) -> Tile:
-    return Tile(
-        first=node.get("first").integer(0),
-        end=node.get("end").integer(0),
-        x0=node.get("x0").integer(0),
-        x1=node.get("x1").integer(0),
-        out=node.get("out").integer(),
-        inputs=tuple(shift.integer() for shift in node.get("inputs").items()),
     )
 
 
 def _source(node: _Node) -> Source:
-    return Source(
-        buffer=node.get("buffer").maybe_text(),
-        bank=_bank_of(node, not node.get("constant").is_null or node.get("pushed").flag()),
-        constant=node.get("constant").maybe_text(),
-        pushed=node.get("pushed").flag(),
-        offset=node.get("offset").integer(),
-        row_stride=node.get("row_stride").integer(0),
-        pixel_stride=node.get("pixel_stride").integer(1),
-        rows=node.get("rows").integer(1),
-        ring=node.get("ring").maybe_integer(1),
-        a=node.get("a").integer(0),
-        lo_offset=node.get("lo_offset").integer(),
-        c=node.get("c").integer(1),
-        count=node.get("count").integer(0, 1 << 16),
-        padding=node.get("padding").maybe_text(),
-    )
-
-
-def _demand(node: _Node) -> Demand:
-    return Demand(
-        writers=tuple(writer.integer(0) for writer in node.get("writers").items()),
-        a=node.get("a").integer(0),
-        offset=node.get("offset").integer(),
-        c=node.get("c").integer(1),
-        rows=node.get("rows").integer(0),
-    )
+    nowhere = not node.get("constant").is_null or node.get("pushed").flag()
+    return _record(Source, node, bank=_bank_of(node, nowhere))
 
 
 def _require_consistent(certificate: Certificate) -> None:
