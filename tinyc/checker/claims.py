@@ -17,9 +17,8 @@ def verify_claims(certificate: Certificate, trace: Trace) -> int:
         _require_buffer(certificate, buffer)
     for name, use in trace.uses.items():
         _require_use(certificate, name, use)
-    idle = next(
-        (name for name in certificate.buffers if name not in trace.uses and name not in _mentioned(certificate)), None
-    )
+    named = trace.uses.keys() | _named(certificate)
+    idle = next((name for name in certificate.buffers if name not in named), None)
     if idle is not None:
         raise PlanRefuted(f"no call uses {idle}, which the plan lists.")
     for bank in certificate.banks.values():
@@ -61,13 +60,10 @@ def _require_use(certificate: Certificate, name: str, use: Use) -> None:
             raise PlanRefuted(f"the calls use {name} at tick {end + 1}, when the plan does not let it live.")
 
 
-def _mentioned(certificate: Certificate) -> set[str | None]:
+def _named(certificate: Certificate) -> set[str | None]:
     """The buffers that loops name, be it that they call nothing."""
-    groups = certificate.groups
-    loops = [loop for group in groups for loop in group.loops]
-    named = (
-        {group.state for group in groups} | {loop.target.buffer for loop in loops} | {loop.scratch for loop in loops}
-    )
+    loops = [loop for group in certificate.groups for loop in group.loops]
+    named = {name for loop in loops for name in (loop.target.buffer, loop.scratch)}
     return named | {source.buffer for loop in loops for source in loop.sources}
 
 

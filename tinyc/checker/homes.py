@@ -25,11 +25,12 @@ def homes(certificate: Certificate) -> Mapping[str, str]:
     return found
 
 
-def own_tensors(certificate: Certificate) -> Mapping[str, frozenset[str]]:
+def own_tensors(certificate: Certificate) -> Mapping[str, tuple[str, ...]]:
     """For every tensor those with bytes of their own that it consists of; `number_values` has seen that pieces come first."""
-    own: dict[str, frozenset[str]] = {}
+    own: dict[str, tuple[str, ...]] = {}
     for tensor in certificate.tensors.values():
-        own[tensor.name] = frozenset().union(*(own[piece] for piece in tensor.pieces)) or frozenset({tensor.name})
+        pieces = dict.fromkeys(name for piece in tensor.pieces for name in own[piece])
+        own[tensor.name] = tuple(pieces) or (tensor.name,)
     return own
 
 
