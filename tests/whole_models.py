@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 
 from whole import Net
 
@@ -607,81 +608,12 @@ def only_constants(n: Net) -> Outputs:
     return n.binary("ADD", n.values(3), n.values(3))
 
 
-MAKERS: dict[str, Maker] = {
-    make.__name__: make
-    for make in (
-        mobilenet_v1,
-        mobilenet_v2,
-        densenet,
-        concat_axes,
-        concat_only,
-        inception,
-        squeeze_excite_conv,
-        squeeze_excite_dense,
-        hard_swish,
-        unet,
-        upsample_odd,
-        one_dimensional,
-        keras_conv1d,
-        two_inputs,
-        input_is_used_often,
-        inner_outputs,
-        reshape_chain,
-        reshape_only,
-        torch,
-        transposes,
-        dynamic_batch,
-        slices,
-        packs,
-        dense_ranks,
-        dense_per_channel,
-        dense_wide,
-        depthwise_kinds,
-        depthwise_of_one,
-        dilated,
-        kernel_larger_than_image,
-        stride_larger_than_kernel,
-        one_pixel,
-        wide_channels,
-        deep_sum,
-        zero_weights,
-        extreme_scales,
-        extreme_sums,
-        broadcasts,
-        broadcast_activations,
-        broadcast_ranks,
-        itself,
-        relus,
-        requantizations,
-        uint8_ends,
-        float_ends,
-        float_input_used_twice,
-        softmax_ranks,
-        means,
-        pads,
-        pad_batch,
-        pools,
-        autoencoder,
-        resnet,
-        shufflenet,
-        ssd_heads,
-        constants_fold,
-        constant_output,
-        input_is_output,
-        unused_input,
-        dead_branch,
-        batch_of_two,
-        image_batch_of_two,
-        rank_5,
-        scalars,
-        attention,
-        tall,
-        large,
-        input_of_a_dead_branch,
-        only_constants,
-    )
-}
-"""Every function above, by its name."""
+def _makers() -> dict[str, Maker]:
+    """Every function above that makes a model."""
+    return {name: value for name, value in globals().items() if isinstance(value, FunctionType) and name[0] != "_"}
+
+
+MAKERS = _makers()
 
 REFUSED = {
     "image_batch_of_two": "input 0 has rank 4 and batch 1",
