@@ -2,7 +2,8 @@
 
 Frames come from `-fstack-usage`; functions that the compiler did not frame (assembly, the C library) are read from their own instructions.
 The model's code has no recursion, and a pointer only ever chooses among the kernels' inner blocks (`tinyc_..._blocks_...`), in a block
-among its ends (`tinyc_..._ends_...`), which call nothing through a pointer; this is verified here, because the bound rests on it.
+among its ends (`tinyc_..._ends_...`), which call nothing through a pointer.  The bound rests on this, so it is verified here: a function of
+the kernels that nothing calls by its name is one of these.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\t[0-9a-f ]+\t(?P<mnemonic>\S+)\s*(?P<o
 BRANCH_TARGET = re.compile(r"<(?P<name>[^>+]+)>$")
 STACK_DROP = re.compile(r"^(?:sp, )?(?:sp, )?#(?P<bytes>\d+)")
 PUSHED = re.compile(r"\{(?P<registers>[^}]*)\}")
+OF_KERNELS = re.compile(r"^tinyc_\w+")
 INNER_BLOCK = re.compile(r"^tinyc_\w+_blocks_\w+$")
 BLOCK_END = re.compile(r"^tinyc_\w+_ends_\w+$")
 CLONE_NUMBER = re.compile(r"\.\d+$")
@@ -29,17 +31,19 @@ CLONE_NUMBER = re.compile(r"\.\d+$")
 
 @dataclass(slots=True)
 class _Function:
-    """What a function's instructions say: registers pushed and bytes dropped, and whom it calls."""
+    """What a function's instructions say: registers pushed and bytes dropped, whom it calls, and what it returns to."""
 
     bytes: int = 0
     calls: set[str] = field(default_factory=set)
     indirect: str = ""
+    returns: set[str] = field(default_factory=lambda: {"lr"})
 
 
 def stack_bound(elf: Path, usage: Iterable[Path], root: str) -> int:
     """Bytes of stack that `root` and everything below it can take, its own frame included; ValueError where there is no bound."""
     frames = _frames(usage)
     functions = _functions(elf)
+    _check_pointers(functions, frames)
     return _depth(root, functions, frames, path=())
 
 
@@ -53,6 +57,17 @@ def _frames(usage: Iterable[Path]) -> dict[str, int]:
                 raise ValueError(f"no bound in {path.name}: {line}")
             frames[match["name"]] = max(frames.get(match["name"], 0), int(match["bytes"]))
     return frames
+
+
+def _check_pointers(functions: Mapping[str, _Function], frames: Mapping[str, int]) -> None:
+    """ValueError where a kernel's function can only be called through a pointer, and is not one that `_depth` expects there."""
+    called = {name for function in functions.values() for name in function.calls}
+    for name in sorted(functions.keys() - called):
+        of_kernel = OF_KERNELS.match(name) and CLONE_NUMBER.sub("", name) in frames
+        if of_kernel and not INNER_BLOCK.match(name) and not BLOCK_END.match(name):
+            raise ValueError(
+                f"{name} is called by nothing but through a pointer, and is neither an inner block nor an end of one"
+            )
 
 
 def _depth(name: str, functions: Mapping[str, _Function], frames: Mapping[str, int], *, path: tuple[str, ...]) -> int:
@@ -87,7 +102,7 @@ def _functions(elf: Path) -> dict[str, _Function]:
 
 
 def _read(function: _Function, name: str, mnemonic: str, operands: str) -> None:
-    stem = mnemonic.split(".")[0]
+    stem, target = mnemonic.split(".")[0], BRANCH_TARGET.search(operands)
     if stem in ("push", "vpush") or (stem == "stmdb" and operands.startswith("sp!")):
         pushed = PUSHED.search(operands)
         assert pushed is not None
@@ -97,9 +112,11 @@ def _read(function: _Function, name: str, mnemonic: str, operands: str) -> None:
         function.bytes += int(drop["bytes"]) if drop else 0
     elif stem == "str" and "[sp, #-" in operands and operands.endswith("!"):
         function.bytes += int(operands.rsplit("#-", 1)[1].rstrip("]!"))
-    elif stem == "blx" and not BRANCH_TARGET.search(operands):
+    elif (stem == "blx" and not target) or (stem == "bx" and operands not in function.returns):
         function.indirect = f"{mnemonic} {operands}"
-    elif stem.startswith("b") and (target := BRANCH_TARGET.search(operands)) and target["name"] != name:
+    elif stem == "mov" and operands.endswith(", lr"):
+        function.returns.add(operands.removesuffix(", lr"))
+    elif stem.startswith("b") and target and (stem == "bl" or target["name"] != name):
         function.calls.add(target["name"])
 
 

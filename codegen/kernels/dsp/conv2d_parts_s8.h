@@ -22,8 +22,8 @@ typedef struct {
 } tinyc_part;
 
 /* The sums, requantized; `constants` are those of the first block, `skip` the bytes from the end of one block's to the next. */
-typedef void tinyc_store_sums(const int32_t *sums, const int32_t *constants, int8_t *out_a, int8_t *out_b, int32_t skip,
-                              const int32_t *sums_end);
+typedef void tinyc_store_blocks(const int32_t *sums, const int32_t *constants, int8_t *out_a, int8_t *out_b, int32_t skip,
+                                const int32_t *sums_end);
 
 enum { TINYC_BLOCK_SUMS = 8 };
 
@@ -75,7 +75,7 @@ TINYC_NAKED void tinyc_add_part(TINYC_ARGUMENT const tinyc_part *job)
 }
 
 /* Sums as in matmul_s8.h.  Stack: 0 sums, 4 out_a, 8 out_b, 48 skip, 52 sums_end. */
-#define TINYC_DEFINE_STORE_SUMS(name, high_mul)                                                                                \
+#define TINYC_DEFINE_STORE_BLOCKS(name, high_mul)                                                                              \
     TINYC_NAKED void name(TINYC_ARGUMENT const int32_t *sums, TINYC_ARGUMENT const int32_t *constants,                         \
                           TINYC_ARGUMENT int8_t *out_a, TINYC_ARGUMENT int8_t *out_b, TINYC_ARGUMENT int32_t skip,             \
                           TINYC_ARGUMENT const int32_t *sums_end)                                                              \
@@ -110,8 +110,8 @@ TINYC_NAKED void tinyc_add_part(TINYC_ARGUMENT const tinyc_part *job)
             "pop {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");                                                       \
     }
 
-TINYC_DEFINE_STORE_SUMS(tinyc_store_sums_ties, TINYC_TIES)
-TINYC_DEFINE_STORE_SUMS(tinyc_store_sums_relu, TINYC_RELU)
+TINYC_DEFINE_STORE_BLOCKS(tinyc_store_blocks_ties, TINYC_TIES)
+TINYC_DEFINE_STORE_BLOCKS(tinyc_store_blocks_relu, TINYC_RELU)
 
 #else
 
@@ -131,8 +131,8 @@ TINYC_SHARED void tinyc_add_part(const tinyc_part *job)
     }
 }
 
-TINYC_INLINE void tinyc_store_sums_c(const int32_t *sums, const int32_t *constants, int8_t *out_a, int8_t *out_b, int32_t skip,
-                                     const int32_t *sums_end, int32_t ties)
+TINYC_INLINE void tinyc_store_blocks_c(const int32_t *sums, const int32_t *constants, int8_t *out_a, int8_t *out_b, int32_t skip,
+                                       const int32_t *sums_end, int32_t ties)
 {
     const tinyc_form form = {TINYC_REQUANTIZATION_WORDS, ties, 0};
     for (; sums != sums_end; sums += TINYC_BLOCK_SUMS, out_a += 4, out_b += 4) {
@@ -141,15 +141,15 @@ TINYC_INLINE void tinyc_store_sums_c(const int32_t *sums, const int32_t *constan
     }
 }
 
-#define TINYC_DEFINE_STORE_SUMS(suffix, ties)                                                                                  \
-    TINYC_SHARED void tinyc_store_sums_##suffix(const int32_t *sums, const int32_t *constants, int8_t *out_a, int8_t *out_b,   \
+#define TINYC_DEFINE_STORE_BLOCKS(suffix, ties)                                                                                \
+    TINYC_SHARED void tinyc_store_blocks_##suffix(const int32_t *sums, const int32_t *constants, int8_t *out_a, int8_t *out_b, \
                                                 int32_t skip, const int32_t *sums_end)                                         \
     {                                                                                                                          \
-        tinyc_store_sums_c(sums, constants, out_a, out_b, skip, sums_end, ties);                                               \
+        tinyc_store_blocks_c(sums, constants, out_a, out_b, skip, sums_end, ties);                                             \
     }
 
-TINYC_DEFINE_STORE_SUMS(ties, 1)
-TINYC_DEFINE_STORE_SUMS(relu, 0)
+TINYC_DEFINE_STORE_BLOCKS(ties, 1)
+TINYC_DEFINE_STORE_BLOCKS(relu, 0)
 
 #endif
 
@@ -196,7 +196,7 @@ TINYC_INLINE void tinyc_add_parts(tinyc_part *part, uint32_t *acts, const void *
 
 /* Pairs of pixels. */
 TINYC_SHARED void tinyc_conv2d_parts(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
-                                     int32_t *scratch, int32_t columns, tinyc_store_sums *store, tinyc_window_blocks *window)
+                                     int32_t *scratch, int32_t columns, tinyc_store_blocks *store, tinyc_window_blocks *window)
 {
     const int32_t steps = columns * p->products.in_channels / 2;
     const int32_t start = x0 * p->stride - p->pad_left;
@@ -231,25 +231,25 @@ TINYC_SHARED void tinyc_conv2d_parts(int8_t *out, const void *const *in, int32_t
 /* A row of the window at a time; one copy of the code for all layers. */
 TINYC_INLINE void conv2d_by_rows_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
-    tinyc_conv2d_parts((int8_t *)out, in, x0, x1, p, (int32_t *)scratch, p->kernel_columns, tinyc_store_sums_ties, tinyc_window_blocks_ties);
+    tinyc_conv2d_parts((int8_t *)out, in, x0, x1, p, (int32_t *)scratch, p->kernel_columns, tinyc_store_blocks_ties, tinyc_window_blocks_ties);
 }
 
 TINYC_INLINE void conv2d_by_rows_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
                                               void *scratch)
 {
-    tinyc_conv2d_parts((int8_t *)out, in, x0, x1, p, (int32_t *)scratch, p->kernel_columns, tinyc_store_sums_relu, tinyc_window_blocks_relu);
+    tinyc_conv2d_parts((int8_t *)out, in, x0, x1, p, (int32_t *)scratch, p->kernel_columns, tinyc_store_blocks_relu, tinyc_window_blocks_relu);
 }
 
 /* A tap at a time; one copy of the code for all layers. */
 TINYC_INLINE void conv2d_by_taps_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
 {
-    tinyc_conv2d_parts((int8_t *)out, in, x0, x1, p, (int32_t *)scratch, 1, tinyc_store_sums_ties, tinyc_window_blocks_ties);
+    tinyc_conv2d_parts((int8_t *)out, in, x0, x1, p, (int32_t *)scratch, 1, tinyc_store_blocks_ties, tinyc_window_blocks_ties);
 }
 
 TINYC_INLINE void conv2d_by_taps_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
                                               void *scratch)
 {
-    tinyc_conv2d_parts((int8_t *)out, in, x0, x1, p, (int32_t *)scratch, 1, tinyc_store_sums_relu, tinyc_window_blocks_relu);
+    tinyc_conv2d_parts((int8_t *)out, in, x0, x1, p, (int32_t *)scratch, 1, tinyc_store_blocks_relu, tinyc_window_blocks_relu);
 }
 
 #endif

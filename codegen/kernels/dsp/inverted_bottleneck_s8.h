@@ -114,9 +114,9 @@ TINYC_INLINE void tinyc_store_bottleneck(const tinyc_bottleneck_job *job, int8_t
         const int32_t *end = sums + 2 * project->out_channels;
         int8_t *next = x + 1 < job->x1 ? out + project->out_stride : out;
         if (p->project_ties != 0) {
-            tinyc_store_sums_ties(sums, project->weights + 2 * project->steps, out, next, 8 * project->steps, end);
+            tinyc_store_blocks_ties(sums, project->weights + 2 * project->steps, out, next, 8 * project->steps, end);
         } else {
-            tinyc_store_sums_relu(sums, project->weights + 2 * project->steps, out, next, 8 * project->steps, end);
+            tinyc_store_blocks_relu(sums, project->weights + 2 * project->steps, out, next, 8 * project->steps, end);
         }
         tinyc_clamp_pixel(out, project);
         if (next != out) {
