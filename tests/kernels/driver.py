@@ -178,7 +178,7 @@ def _ranges(case: Case) -> tuple[tuple[int, int], ...]:
 
 def _case_data(name: str, case: Case) -> Iterator[str]:
     kernel, op, operands, strides = case.kernel, case.op, case.operands, _strides(case)
-    yield from _parameters(name, kernel, kernel.bind(op, operands, strides))
+    yield from parameters(name, kernel, kernel.bind(op, operands, strides))
     rows = []
     for place, index in enumerate(op.activations(operands)):
         tensor, value = operands.input(index), case.values[index]
@@ -223,7 +223,8 @@ def _case_row(name: str, case: Case) -> str:
     return "    {" + ", ".join(map(str, fields)) + "},"
 
 
-def _parameters(name: str, kernel: Kernel, bound: Bound) -> Iterator[str]:
+def parameters(name: str, kernel: Kernel, bound: Bound) -> Iterator[str]:
+    """C that defines `name`_p, a kernel's parameters, and the constants that they point to."""
     fields = []
     for field, value in bound.fields.items():
         if isinstance(value, CArray):

@@ -67,14 +67,23 @@ def contiguous(operands: Operands, activations: tuple[int, ...]) -> Strides:
     )
 
 
+def no_scratch(op: Op, operands: Operands) -> int:
+    """Of kernels that take no `scratch` argument."""
+    return 0
+
+
+USUAL_STACK = 440
+"""Bytes of stack that every plan has room for in a kernel; only kernels that go deeper say how deep."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
     """One row of the catalogue.
 
     `name` is the C function, `struct` its parameter type, `header` the file below `codegen/kernels/` that defines both.
     `cost` predicts the executed instructions of one whole layer, which the catalogue corrects by what was counted.  `over_read` is how
-    many bytes past the end of its last input pixel a call may read.  `scratch` is in bytes, aligned by 4, `stack` the bytes of its
-    deepest frame.
+    many bytes past the end of its last input pixel a call may read.  `scratch` is in bytes, aligned by 4.  `stack` bounds the bytes
+    that a call takes of the stack, the frames of all functions that it is in at once.
     """
 
     name: str
@@ -92,8 +101,8 @@ class Kernel:
     strided_input: bool = True
     strided_output: bool = True
     over_read: int = 0
-    scratch: Callable[[Op, Operands], int] = lambda op, operands: 0
-    stack: int = 0
+    scratch: Callable[[Op, Operands], int] = no_scratch
+    stack: int = USUAL_STACK
     compact: Kernel | None = None
     """The same kernel with constants that take less flash and a few instructions more; it needs no more scratch."""
     outlined: bool = False

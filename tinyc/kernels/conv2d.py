@@ -377,7 +377,6 @@ def _dsp_row(shape: _Shape, ties: Ties) -> Kernel:
         extent=shape.extent,
         strided_input=shape.strided_input,
         scratch=shape.scratch,
-        stack=440,
     )
     if not shape.has_compact:
         return ready

@@ -261,7 +261,6 @@ def _rows(*, lean: bool) -> tuple[Kernel, ...]:
         cost=partial(_cost_window, lean=lean),
         padding_rows=PaddingRows.ZERO_POINT,
         scratch=partial(_scratch_window, lean=lean),
-        stack=250,
         outlined=True,
     )
     strided = replace(

@@ -170,7 +170,6 @@ def _pixels_dsp_row(
         bind=lambda op, operands, strides: _bind_dsp(form, constants, op, operands, strides),
         cost=lambda op, operands: _cost_dsp(form, ties, constants, operands),
         extent=Extent.LONG_ROW,
-        stack=160,
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyc.ir import Op, Operands, Quantization
 from tinyc.ir.types import Array, DType
-from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, PaddingRows, Strides
+from tinyc.kernels.contract import USUAL_STACK, Bound, CArray, Isa, Kernel, PaddingRows, Strides
 from tinyc.kernels.requantize import (
     COMPACT_BITS,
     SHIFT_BITS,
@@ -252,8 +252,10 @@ def _stream_of_bytes(operands: Operands, requantization: Integers, lanes: Lanes,
     return layer_words(stream.astype(np.int32), operands, Constants.COMPACT)
 
 
-def _compact_row(ready: Kernel, part: int, lanes: Lanes, channels: tuple[int, ...], *, stack: int) -> Kernel:
-    """The form of a kernel that unpacks one group of channels after the other, in so many bytes of `stack` more."""
+def _compact_row(
+    ready: Kernel, part: int, lanes: Lanes, channels: tuple[int, ...], *, stack: int = USUAL_STACK
+) -> Kernel:
+    """The form of a kernel that unpacks one group of channels after the other, on the stack."""
 
     def accepts(op: Op, operands: Operands) -> bool:
         return ready.accepts(op, operands) and _accepts_compact(op, operands)
@@ -276,7 +278,7 @@ def _compact_row(ready: Kernel, part: int, lanes: Lanes, channels: tuple[int, ..
         bind=bind,
         cost=cost,
         padding_rows=PaddingRows.ABSENT,
-        stack=ready.stack + stack,
+        stack=stack,
         outlined=True,
     )
 
@@ -447,9 +449,8 @@ def _row_3x3(stride: int, part: int, ties: Ties) -> Kernel:
         cost=lambda op, operands: _cost_3x3(op, operands, part, ties),
         padding_rows=PaddingRows.ZERO_POINT,
         scratch=lambda op, operands: _scratch_3x3(op, operands, part),
-        stack=290,
     )
-    return replace(ready, compact=_compact_row(ready, part, _lanes_3x3, CHANNELS, stack=260))
+    return replace(ready, compact=_compact_row(ready, part, _lanes_3x3, CHANNELS))
 
 
 # --- other windows of up to seven rows, one copy of the code -------------------------------------------------------------
@@ -565,9 +566,8 @@ def _row_window(part: int, ties: Ties) -> Kernel:
         cost=lambda op, operands: _cost_window(op, operands, part, ties),
         padding_rows=PaddingRows.ZERO_POINT,
         scratch=lambda op, operands: GROUP * _plane_bytes(op, operands, part),
-        stack=320,
     )
-    return replace(ready, compact=_compact_row(ready, part, _lanes_window, IN_ORDER, stack=600))
+    return replace(ready, compact=_compact_row(ready, part, _lanes_window, IN_ORDER, stack=880))
 
 
 # --- windows of one column, two window rows in each multiplication --------------------------------------------------------

@@ -157,7 +157,7 @@ KERNELS: tuple[Kernel, ...] = tuple(
         cost=_cost,
         padding_rows=PaddingRows.ZERO_POINT,
         over_read=over_read,
-        stack=500,
+        stack=540,
         outlined=True,
     )
     for accepts, over_read in ((_accepts_fours, 0), (_accepts, WORDS - 1))

@@ -94,7 +94,6 @@ KERNELS: tuple[Kernel, ...] = (
             cost=cost,
             extent=extent,
             in_place=True,
-            stack=100,
             outlined=True,
         )
         for extent in (Extent.LONG_ROW, Extent.ROW)

@@ -216,7 +216,7 @@ def _row_dsp(name: str, struct: str, windows: Sequence[Kernel]) -> Kernel:
         bind=lambda op, operands, strides: _bind_dsp(op, operands, strides, windows),
         cost=lambda op, operands: _cost_dsp(op, operands, windows),
         scratch=lambda op, operands: _scratch_dsp(op, operands, windows),
-        stack=600,
+        stack=540,
     )
 
 

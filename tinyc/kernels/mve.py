@@ -132,7 +132,6 @@ def on_helium(
     cost: Callable[[Op, Operands], int],
     accepts: Callable[[Op, Operands], bool] | None = None,
     header: str | None = None,
-    stack: int = 0,
     outlined: bool = True,
 ) -> Kernel:
     """A scalar row's binding under a Helium name and header."""
@@ -143,6 +142,5 @@ def on_helium(
         header=header or kernel.header.replace("scalar/", "mve/"),
         accepts=accepts or kernel.accepts,
         cost=cost,
-        stack=stack,
         outlined=outlined,
     )

@@ -83,17 +83,17 @@ def _scalar(name: str, family: tuple[Kernel, ...]) -> Kernel:
 
 KERNELS: tuple[Kernel, ...] = (
     *(
-        on_helium(_scalar(name, pool.KERNELS), header="mve/pool_s8.h", accepts=_accepts_pool, cost=cost, stack=stack)
-        for name, cost, stack in (("max_pool2d_s8", _cost_max, 100), ("average_pool2d_s8", _cost_average, 150))
+        on_helium(_scalar(name, pool.KERNELS), header="mve/pool_s8.h", accepts=_accepts_pool, cost=cost)
+        for name, cost in (("max_pool2d_s8", _cost_max), ("average_pool2d_s8", _cost_average))
     ),
     *(
-        on_helium(_scalar(name, running_sum.KERNELS), accepts=accepts, cost=cost, stack=80)
+        on_helium(_scalar(name, running_sum.KERNELS), accepts=accepts, cost=cost)
         for name, accepts, cost in (
             ("running_sum_s8", _accepts_running, _cost_running),
             ("mean_of_sum_s8", _accepts_mean, _cost_finish),
             ("average_of_sum_s8", _accepts_average, _cost_finish),
         )
     ),
-    on_helium(_scalar("softmax_s8", softmax.KERNELS), cost=_cost_softmax, stack=100),
-    on_helium(_scalar("pad", movement.KERNELS), cost=_cost_pad, stack=60),
+    on_helium(_scalar("softmax_s8", softmax.KERNELS), cost=_cost_softmax),
+    on_helium(_scalar("pad", movement.KERNELS), cost=_cost_pad),
 )

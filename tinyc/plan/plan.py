@@ -8,7 +8,7 @@ from enum import Enum
 
 from tinyc.ir import Graph
 from tinyc.kernels.catalogue import affordable
-from tinyc.kernels.contract import Extent, Isa
+from tinyc.kernels.contract import USUAL_STACK, Extent, Isa
 from tinyc.ops import InvertedBottleneck
 from tinyc.plan.banks import Bank, meet, place_in_banks
 from tinyc.plan.blocks import Lean, in_blocks, lean_steps
@@ -27,8 +27,6 @@ from tinyc.plan.views import View, whole
 BLOCKS = "but for the bottlenecks in blocks of channels, which a heuristic chose"
 MOST_SLOWDOWN = 1.05
 """How many times the instructions a plan may take for less memory, where both are within the budget."""
-USUAL_STACK = 440
-"""The deepest frame of the kernels that need no more memory for it."""
 MOST_ATTEMPTS = 8
 """How often to ask for a smaller peak where placement needs more than its bound."""
 
@@ -142,7 +140,7 @@ class Plan:
     @property
     def extra_stack(self) -> int:
         """The bytes by which its kernels may go beyond the stack that every plan is given room for."""
-        return max(0, max((step.kernel.stack for step in self.steps), default=0) - USUAL_STACK)
+        return max(0, max((step.kernel.stack for step in self.steps), default=USUAL_STACK) - USUAL_STACK)
 
     @property
     def needed_bytes(self) -> int:
