@@ -93,6 +93,26 @@ def test_costs_are_corrected_where_the_core_was_measured(monkeypatch: pytest.Mon
     assert catalogue.calibrated(Isa.DSP)[1] is other
 
 
+def test_costs_of_compact_forms_are_corrected_too(monkeypatch: pytest.MonkeyPatch, uncached: None) -> None:
+    """By what was counted of them, as refitting takes it; not by what was counted of the kernel that they stand for."""
+    smaller = replace(catalogue.CHOICES[0], name="stem_compact", cost=lambda op, operands: 2_000, compact=None)
+    kernel = replace(smaller, name="stem", cost=lambda op, operands: 1_000, compact=smaller)
+    monkeypatch.setattr(catalogue, "CHOICES", (kernel,))
+    for found, expected in (({"stem": 1.25}, (1_250, 2_000)), ({"stem_compact": 1.5}, (1_000, 3_000))):
+        catalogue.calibrated.cache_clear()
+        monkeypatch.setattr(catalogue, "factors", lambda own=found: {Isa.DSP: own})
+        (row,) = catalogue.calibrated(Isa.DSP)
+        assert row.compact is not None
+        assert (row.cost(None, None), row.compact.cost(None, None)) == expected  # type: ignore[arg-type]
+        layers = (counted(expected[0], 1_250, kernel="stem"), counted(expected[1], 3_000, kernel="stem_compact"))
+        after = refitted({Isa.DSP: found}, layers)[Isa.DSP]
+        assert after == {"stem": pytest.approx(1.25), "stem_compact": pytest.approx(1.5)}
+
+
+def test_every_row_of_the_catalogue_stands_there_once() -> None:
+    assert len(set(catalogue.ALL)) == len(catalogue.ALL)
+
+
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,7 @@ import.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -54,8 +54,11 @@ CHOICES: tuple[Kernel, ...] = (
     *softmax.KERNELS,
 )
 
-ALL: tuple[Kernel, ...] = (*CHOICES, *(kernel.compact for kernel in CHOICES if kernel.compact is not None))
-"""What is chosen from, and the compact forms that take a choice's place where flash counts most."""
+ALL: tuple[Kernel, ...] = (
+    *CHOICES,
+    *dict.fromkeys(kernel.compact for kernel in CHOICES if kernel.compact is not None),
+)
+"""What is chosen from, and the compact forms that take a choice's place where flash counts most; several choices may share one."""
 
 DEAREST = 1.5
 """How many times the instructions of the fastest kernel one may take to save scratch."""
@@ -63,13 +66,20 @@ DEAREST = 1.5
 
 @lru_cache(maxsize=len(Isa))
 def calibrated(core: Isa) -> tuple[Kernel, ...]:
-    """Every row; what it predicts is what was counted on cores whose best instruction set is `core`, as far as any was."""
+    """Every row and its compact form; what they predict was counted on cores whose best instruction set is `core`, as far as any was."""
     found = factors().get(core, {})
-    return tuple(_scaled(kernel, found[kernel.name]) if kernel.name in found else kernel for kernel in CHOICES)
+    return tuple(_scaled(kernel, found) for kernel in CHOICES)
 
 
-def _scaled(kernel: Kernel, factor: float) -> Kernel:
-    return replace(kernel, cost=lambda op, operands: round(factor * kernel.cost(op, operands)))
+def _scaled(kernel: Kernel, found: Mapping[str, float]) -> Kernel:
+    """A row and its compact form, each with the factor of its own name."""
+    smaller = None if kernel.compact is None else _scaled(kernel.compact, found)
+    if smaller is not kernel.compact:
+        kernel = replace(kernel, compact=smaller)
+    if kernel.name not in found:
+        return kernel
+    factor, cost = found[kernel.name], kernel.cost
+    return replace(kernel, cost=lambda op, operands: round(factor * cost(op, operands)))
 
 
 def select(op: Op, operands: Operands, isas: Collection[Isa], *, scratch: int | None = None) -> Kernel:
