@@ -78,7 +78,11 @@ class Layers:
         op, (x, weights, bias) = layer.op, layer.operands.inputs
         assert isinstance(op, Conv2D) and weights is not None
         matrix = np.ascontiguousarray(weights.values.transpose(3, 1, 2, 0))
-        turned = replace(weights, shape=matrix.shape, data=matrix)
+        by = weights.quantization
+        assert by is not None
+        turned = replace(
+            weights, shape=matrix.shape, data=matrix, quantization=replace(by, axis=None if by.axis is None else 3)
+        )
         depthwise = DepthwiseConv2D(
             stride=op.stride,
             dilation=op.dilation,
@@ -87,7 +91,7 @@ class Layers:
             multiplier=matrix.shape[3],
         )
         operands = replace(layer.operands, inputs=(x, turned, bias))
-        return Layer(op=depthwise, operands=operands, values=(layer.values[0], matrix, layer.values[2]))
+        return _sound(Layer(op=depthwise, operands=operands, values=(layer.values[0], matrix, layer.values[2])))
 
     def depthwise(
         self,
@@ -116,7 +120,7 @@ class Layers:
         assert image is not None and isinstance(layer.op, DepthwiseConv2D)
         operands = replace(layer.operands, inputs=(replace(image, shape=x), *constants))
         drawn = (self._image(x, values), *layer.values[1:])
-        return Layer(op=replace(layer.op, multiplier=multiplier), operands=operands, values=drawn)
+        return _sound(Layer(op=replace(layer.op, multiplier=multiplier), operands=operands, values=drawn))
 
     def dense(
         self,
@@ -177,7 +181,7 @@ class Layers:
         (out_shape,) = op.output_shapes(inputs)
         output = _tensor("y", out_shape, DType.INT8, Y_SCALE, out_zero)
         operands = Operands(inputs=inputs, outputs=(output,))
-        return Layer(op=op, operands=operands, values=(image, matrix, biases if bias else None))
+        return _sound(Layer(op=op, operands=operands, values=(image, matrix, biases if bias else None)))
 
     def _weights(self, shape: Shape, kind: str) -> Array:
         """Kinds: random, powers (multiples of 32: ties are frequent), saturating, full (-128 too), dead (half the filters)."""
@@ -197,6 +201,13 @@ class Layers:
         if kind == "extreme":
             return self.random.choice(np.array([-128, 127], np.int8), shape)
         return self.random.integers(-128, 128, shape).astype(np.int8)
+
+
+def _sound(layer: Layer) -> Layer:
+    """The layer, of which all constraints hold."""
+    broken = [each for each in layer.op.constraints if not each.holds(layer.op, layer.operands)]
+    assert not broken, f"{broken[0].sentence}: {layer.op}"
+    return layer
 
 
 def _tensor(name: str, shape: Shape, dtype: DType, scale: float, zero_point: int) -> Tensor:

@@ -31,11 +31,11 @@ typedef struct {
     int32_t descending; /* rows from the last to the first */
 } test_case;
 
-enum { MAX_INPUTS = 16, MAX_POINTERS = 4096, GAP = 0x55 };
+enum { MAX_INPUTS = 16, MAX_POINTERS = 4096, MAX_ALLOCATIONS = 64, GAP = 0x55, CANARY = 0xa7 };
 
 #if defined(__arm__)
 
-enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE = 5, SYS_EXIT = 0x18 };
+enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE0 = 4, SYS_WRITE = 5, SYS_EXIT = 0x18 };
 
 static int32_t semihosting(int32_t operation, const void *argument)
 {
@@ -66,17 +66,29 @@ static void results_close(void)
     semihosting(SYS_CLOSE, argument);
 }
 
+static void give_up(const char *reason)
+{
+    semihosting(SYS_WRITE0, reason);
+    semihosting(SYS_EXIT, (const void *)0x20023);
+}
+
+/* Canaries lie around each allocation, whose end need not be aligned. */
+enum { BEFORE = 8, AFTER = 16 };
 static uint8_t pool[3 << 20];
 static uint32_t pool_used;
 
-static void *allocate(uint32_t bytes)
+static uint8_t *take(uint32_t bytes)
 {
     uint8_t *memory = pool + pool_used;
     pool_used += (bytes + 7u) & ~7u;
     return memory;
 }
 
-static void release_all(void) { pool_used = 0; }
+static void give_back(uint8_t *memory)
+{
+    (void)memory;
+    pool_used = 0;
+}
 
 #define SYST ((volatile uint32_t *)0xe000e010)
 
@@ -107,23 +119,63 @@ static uint64_t count_stop(void) { return ticks() - started; }
 #include <stdlib.h>
 
 static FILE *result_file;
-static void *allocations[1 << 16];
-static int32_t allocation_count;
 
 static void results_open(void) { result_file = fopen("results.bin", "wb"); }
 static void results_write(const void *data, uint32_t bytes) { fwrite(data, 1, bytes, result_file); }
 static void results_close(void) { fclose(result_file); }
-static void *allocate(uint32_t bytes) { return allocations[allocation_count++] = malloc(bytes); }
-static void release_all(void)
+static void give_up(const char *reason)
 {
-    while (allocation_count > 0) {
-        free(allocations[--allocation_count]);
-    }
+    fputs(reason, stderr);
+    exit(1);
 }
+
+/* The sanitizer sees what is not inside an allocation. */
+enum { BEFORE = 0, AFTER = 0 };
+static uint8_t *take(uint32_t bytes) { return (uint8_t *)malloc(bytes); }
+static void give_back(uint8_t *memory) { free(memory); }
 static void count_start(void) {}
 static uint64_t count_stop(void) { return 0; }
 
 #endif
+
+static struct {
+    uint8_t *start;
+    uint32_t before, bytes;
+} allocations[MAX_ALLOCATIONS];
+static int32_t allocation_count;
+
+/* So many bytes, `misalignment` after an aligned address. */
+static uint8_t *allocate(uint32_t bytes, int32_t misalignment)
+{
+    const uint32_t before = BEFORE + (uint32_t)misalignment;
+    uint8_t *start = take(before + bytes + AFTER);
+    memset(start, CANARY, before);
+    memset(start + before + bytes, CANARY, AFTER);
+    allocations[allocation_count].start = start;
+    allocations[allocation_count].before = before;
+    allocations[allocation_count++].bytes = bytes;
+    return start + before;
+}
+
+static void check_canaries(const uint8_t *at, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; ++i) {
+        if (at[i] != CANARY) {
+            give_up("a kernel wrote outside of its output and its scratch\n");
+        }
+    }
+}
+
+static void release_all(void)
+{
+    while (allocation_count > 0) {
+        --allocation_count;
+        uint8_t *start = allocations[allocation_count].start;
+        check_canaries(start, allocations[allocation_count].before);
+        check_canaries(start + allocations[allocation_count].before + allocations[allocation_count].bytes, AFTER);
+        give_back(start);
+    }
+}
 
 static int32_t floor_divide(int32_t a, int32_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 static int32_t window_lo(const window *w, int32_t i) { return floor_divide(w->a * i + w->lo, w->c); }
@@ -140,7 +192,7 @@ static uint8_t *lay_out(const input *source, uint8_t *place)
     const int32_t bytes = input_bytes(source);
     uint8_t *buffer = place;
     if (buffer == NULL) {
-        buffer = (uint8_t *)allocate((uint32_t)(bytes + source->misalignment)) + source->misalignment;
+        buffer = allocate((uint32_t)bytes, source->misalignment);
         memset(buffer, GAP, (uint32_t)bytes);
     }
     for (int32_t i = 0; i < pixels; ++i) {
@@ -155,7 +207,7 @@ static uint8_t *padding_row(const input *source)
         return NULL;
     }
     const int32_t bytes = (source->columns - 1) * source->stride + source->pixel_bytes + source->over_read;
-    uint8_t *buffer = (uint8_t *)allocate((uint32_t)bytes);
+    uint8_t *buffer = allocate((uint32_t)bytes, 0);
     memset(buffer, source->zero_point, (uint32_t)bytes);
     return buffer;
 }
@@ -182,12 +234,12 @@ static void run_case(const test_case *t)
     if (t->overlapping) {
         const int32_t before = t->reach < 0 ? -t->reach : 0;
         const int32_t after = t->reach + (int32_t)bytes > input_bytes(&t->inputs[0]) ? t->reach + (int32_t)bytes : input_bytes(&t->inputs[0]);
-        place = (uint8_t *)allocate((uint32_t)(before + after)) + before;
+        place = allocate((uint32_t)(before + after), 0) + before;
         out = place + t->reach;
     } else {
-        out = (uint8_t *)allocate(bytes + (uint32_t)t->misalignment) + t->misalignment;
+        out = allocate(bytes, t->misalignment);
     }
-    void *scratch = t->scratch_bytes > 0 ? allocate((uint32_t)t->scratch_bytes) : NULL;
+    void *scratch = t->scratch_bytes > 0 ? allocate((uint32_t)t->scratch_bytes, 0) : NULL;
     uint64_t total = 0;
     memset(out, GAP, bytes);
     for (int32_t i = 0; i < t->input_count; ++i) {

@@ -290,7 +290,10 @@ def bottleneck(rng: Random) -> Sample:
     after = [int(rng.integers(max(each - have, 0), each + 1)) for each, have in zip(size, (rows, columns), strict=True)]
     beyond = size[1] * (rng.random() < 0.2)
     padding = Padding(before[0], after[0], before[1] + beyond, after[1] + beyond)
-    how = {"values": str(rng.choice(["random", "extreme"])), "weights": str(rng.choice(["random", "powers", "dead"]))}
+    how = {
+        "values": str(rng.choice(["random", "extreme"])),
+        "weights": str(rng.choice(["random", "powers", "dead", "saturating"])),
+    }
     relu = Activation.RELU6 if rng.random() < 0.7 else Activation.NONE
     expand = layers.convolution((1, rows, columns, depth), (1, 1), channels, activation=relu, **how)
     shape = expand.operands.output.shape

@@ -140,9 +140,14 @@ def test_less_scratch_costs_more_instructions() -> None:
         (1, 8, 8, 64), (3, 3), 64, padding=Padding(1, 1, 1, 1), activation=Activation.RELU, bias=False
     )
     limits = (None, 2304, 2303, 1280, 1279, 768, 767, 0)
-    names = [select(layer.op, layer.operands, (Isa.SCALAR, Isa.DSP), scratch=limit).name for limit in limits]
+    chosen = [select(layer.op, layer.operands, (Isa.SCALAR, Isa.DSP), scratch=limit) for limit in limits]
     kinds = ("conv2d", "conv2d_by_rows", "conv2d_by_taps", "conv2d_direct")
-    assert names == [f"{kind}_s8__dsp_relu" for kind in kinds for _ in range(2)]
+    assert [kernel.name for kernel in chosen] == [f"{kind}_s8__dsp_relu" for kind in kinds for _ in range(2)]
+    if not has_tools("an386"):
+        pytest.skip("no tools for an386")
+    cases = [Case(kernel=kernel, op=layer.op, operands=layer.operands, values=layer.values) for kernel in chosen[::2]]
+    counts = [result.instructions for result in run_cases(cases, target="an386")]
+    assert counts == sorted(set(counts))
 
 
 @pytest.mark.parametrize("kernel", [k for k in conv2d.KERNELS if _is_in_parts(k)], ids=_name)

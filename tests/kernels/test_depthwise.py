@@ -26,7 +26,7 @@ def _dsp_rows(layer: Layer) -> list[Kernel]:
 
 
 @pytest.mark.parametrize("target", ["host", "an386"])
-def test_channelswith_factors_of_one_and_more(target: str) -> None:
+def test_channels_with_factors_of_one_and_more(target: str) -> None:
     if not has_tools(target):
         pytest.skip(f"no tools for {target}")
     layers, cases = Layers(11), []
@@ -83,7 +83,7 @@ def test_windows_of_one_column(activation: Activation, target: str) -> None:
         pytest.skip(f"no tools for {target}")
     layers, cases = Layers(6), []
     for rows in (1, 2, 3, 10, 15, 18):
-        for channels, width, stride in ((4, 1, 1), (6, 3, 1), (7, 5, 2), (40, 1, 1)):
+        for channels, width, stride in ((4, 1, 1), (6, 3, 1), (7, 5, 2), (9, 1, 1), (40, 1, 1)):
             layer = layers.depthwise(
                 (1, 9, width, channels),
                 (rows, 1),
