@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -353,14 +353,14 @@ _SHAPES = (
     *(_parts(part) for part in _Part),
     _Shape(name="conv2d_direct_s8__dsp", takes=_is_in_words, cost=_cost_direct, scratch=_scratch_direct, at_once=1),
     _Shape(name="stem_s8__dsp", takes=_is_stem, cost=_cost_stem, strided_input=False),
-    _Shape(
-        name="pointwise_s8__dsp",
-        takes=_is_pointwise,
-        cost=_cost_pointwise,
-        struct="tinyc_products_s8_dsp",
-        bind=_bind_products,
-        extent=Extent.LONG_ROW,
-    ),
+)
+_POINTWISE = _Shape(
+    name="pointwise_s8__dsp",
+    takes=_is_pointwise,
+    cost=_cost_pointwise,
+    struct="tinyc_products_s8_dsp",
+    bind=_bind_products,
+    extent=Extent.LONG_ROW,
 )
 
 
@@ -397,7 +397,8 @@ def _unpacking(operands: Operands, at_once: int) -> int:
     return 20 * _blocks(channels) * rows * -(-columns // at_once)
 
 
-_DSP = tuple(_dsp_row(shape, ties) for shape in _SHAPES for ties in Ties)
+POINTWISE: Mapping[Ties, Kernel] = {ties: _dsp_row(_POINTWISE, ties) for ties in Ties}
+_DSP = (*(_dsp_row(shape, ties) for shape in _SHAPES for ties in Ties), *POINTWISE.values())
 
 
 # A depthwise convolution of one channel is a convolution

@@ -5,7 +5,7 @@ Each kernel has a compact form, whose weights are bytes and whose constants are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -651,6 +651,14 @@ _ANY_COMPACT = replace(
     outlined=True,
 )
 
+ROWS_3X3: Mapping[tuple[int, int, Ties], Kernel] = {
+    (part, stride, ties): _row_3x3(stride, part, ties) for part in PARTS for stride in STRIDES_3X3 for ties in Ties
+}
+"""By pixels at a time, stride and ties."""
+ROWS_WINDOW: Mapping[tuple[int, Ties], Kernel] = {
+    (part, ties): _row_window(part, ties) for part in PARTS_WINDOW for ties in Ties
+}
+"""By pixels at a time and ties."""
 KERNELS: tuple[Kernel, ...] = (
     Kernel(
         name="depthwise_column_s8__dsp",
@@ -664,7 +672,7 @@ KERNELS: tuple[Kernel, ...] = (
         padding_rows=PaddingRows.ZERO_POINT,
         compact=_ANY_COMPACT,
     ),
-    *(_row_window(part, ties) for part in PARTS_WINDOW for ties in Ties),
-    *(_row_3x3(stride, part, ties) for part in PARTS for stride in STRIDES_3X3 for ties in Ties),
+    *ROWS_WINDOW.values(),
+    *ROWS_3X3.values(),
     replace(_ANY, compact=_ANY_COMPACT),
 )

@@ -9,8 +9,8 @@ from tinyc.kernels import lut
 from tinyc.kernels.affine import affine
 from tinyc.kernels.contract import Bound, Extent, Isa, Kernel, Strides
 from tinyc.kernels.elementwise import accepts_long_row, accepts_row, steps
-from tinyc.kernels.mve import MOST_SHIFT, STEP, on_helium, ties_of
-from tinyc.kernels.requantize import Ties
+from tinyc.kernels.mve import MOST_SHIFT, STEP, on_helium
+from tinyc.kernels.requantize import Ties, ties_of
 from tinyc.ops import Add, Mul, Sub, activation_range
 from tinyc.ops.scaling import product_multiplier
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,12 +13,9 @@ from tinyc.ir import Op, Operands, Tensor
 from tinyc.ir.types import DType, Shape
 from tinyc.kernels import conv2d, depthwise_dsp
 from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, Strides, contiguous
-from tinyc.kernels.requantize import general
-from tinyc.ops import InvertedBottleneck, activation_range
+from tinyc.kernels.requantize import Ties, general, ties_of
+from tinyc.ops import Conv2D, DepthwiseConv2D, InvertedBottleneck, activation_range
 
-POINTWISE = tuple(row for row in conv2d.KERNELS if row.name.removesuffix("_relu") == "pointwise_s8__dsp")
-WINDOWS_3X3 = tuple(row for row in depthwise_dsp.KERNELS if row.header == "dsp/depthwise_3x3_s8.h")
-WINDOWS = tuple(row for row in depthwise_dsp.KERNELS if row.header == "dsp/depthwise_window_s8.h")
 STORE = 62
 """Instructions to requantize and store four channels of two pixels."""
 
@@ -99,55 +98,81 @@ def _cost_scalar(op: Op, operands: Operands) -> int:
 # Armv7E-M
 
 
-def _row(rows: Sequence[Kernel], op: Op, operands: Operands) -> Kernel | None:
-    """The first of the catalogue's rows that takes a stage."""
-    return next((row for row in rows if row.accepts(op, operands)), None)
+class _Shape(Enum):
+    """What the depthwise convolution's window is, and so which kernels it is made of."""
+
+    FIXED = "3x3"
+    ANY = "window"
+
+    def rows(self, ties: Ties) -> Iterator[Kernel]:
+        """The depthwise kernels, those of most pixels at a time first."""
+        if self is _Shape.FIXED:
+            yield from (row for (_, _, its), row in depthwise_dsp.ROWS_3X3.items() if its is ties)
+        else:
+            yield from (row for (_, its), row in depthwise_dsp.ROWS_WINDOW.items() if its is ties)
 
 
-def _accepts_dsp(op: Op, operands: Operands, windows: Sequence[Kernel]) -> bool:
+class _Stage(NamedTuple):
+    """One of the three convolutions, and the kernel whose inner loops it runs."""
+
+    op: Conv2D | DepthwiseConv2D
+    operands: Operands
+    ties: Ties
+    kernel: Kernel
+
+
+def _stages(op: Op, operands: Operands, shape: _Shape) -> tuple[_Stage, _Stage, _Stage] | None:
+    """The stages where each has a kernel for windows of its shape."""
     assert isinstance(op, InvertedBottleneck)
     first, second, third = op.stages(operands)
-    columns, padding = second.input(1).shape[2], op.depthwise.padding
+    expand, project = _pointwise(op.expand, first), _pointwise(op.project, third)
+    ties = ties_of(op.depthwise.activation, second)
+    window = next((row for row in shape.rows(ties) if row.accepts(op.depthwise, second)), None)
+    return None if window is None else (expand, _Stage(op.depthwise, second, ties, window), project)
+
+
+def _pointwise(op: Conv2D, operands: Operands) -> _Stage:
+    ties = ties_of(op.activation, operands)
+    return _Stage(op, operands, ties, conv2d.POINTWISE[ties])
+
+
+def _accepts_dsp(op: Op, operands: Operands, shape: _Shape) -> bool:
+    assert isinstance(op, InvertedBottleneck)
     in_fours = op.block % 4 == op.expanded.hwc[2] % 4 == operands.output.hwc[2] % 4 == 0
-    return (
-        in_fours
-        and max(padding.left, padding.right) < columns  # every window meets the image
-        and _accepts_scalar(op, operands)
-        and _row(POINTWISE, op.expand, first) is not None
-        and _row(windows, op.depthwise, second) is not None
-        and _row(POINTWISE, op.project, third) is not None
-    )
+    columns, padding = operands.input(3).shape[2], op.depthwise.padding
+    meets_image = max(padding.left, padding.right) < columns  # every window does
+    if not in_fours or not meets_image or not _accepts_scalar(op, operands):
+        return False
+    stages = _stages(op, operands, shape)
+    return stages is not None and all(stage.kernel.accepts(stage.op, stage.operands) for stage in stages)
 
 
-def _bind_dsp(op: Op, operands: Operands, strides: Strides, windows: Sequence[Kernel]) -> Bound:
+def _bind_dsp(op: Op, operands: Operands, strides: Strides, shape: _Shape) -> Bound:
     """The structs of the three stages, and what the operator adds."""
-    assert isinstance(op, InvertedBottleneck)
-    first, second, third = op.stages(operands)
+    stages = _stages(op, operands, shape)
+    assert isinstance(op, InvertedBottleneck) and stages is not None
+    expand, depthwise, project = stages
+    inner = contiguous(depthwise.operands, (0,))
     fields: dict[str, int | CArray] = {}
-    inner = contiguous(second, (0,))
-    stages = (
-        ("expand", POINTWISE, op.expand, first, replace(inner, inputs=strides.inputs)),
-        ("depthwise", windows, op.depthwise, second, inner),
-        ("project", POINTWISE, op.project, third, replace(inner, output=strides.output)),
-    )
-    for name, rows, stage, stage_operands, stage_strides in stages:
-        row = _row(rows, stage, stage_operands)
-        assert row is not None
-        within = "depthwise" if name == "depthwise" else f"bottleneck.{name}"
-        bound = row.bind(stage, stage_operands, stage_strides)
-        fields |= {f"{within}.{field}": value for field, value in bound.fields.items()}
-        fields[f"bottleneck.{name}_ties"] = int(not row.name.endswith("_relu"))
+    for name, struct, stage, its in (
+        ("expand", "bottleneck.expand", expand, replace(inner, inputs=strides.inputs)),
+        ("depthwise", "depthwise", depthwise, inner),
+        ("project", "bottleneck.project", project, replace(inner, output=strides.output)),
+    ):
+        bound = stage.kernel.bind(stage.op, stage.operands, its)
+        fields |= {f"{struct}.{field}": value for field, value in bound.fields.items()}
+        fields[f"bottleneck.{name}_ties"] = int(stage.ties is Ties.CORRECTED)
     stream = fields["depthwise.stream"]
     assert isinstance(stream, CArray)
-    _, rows_of_window, columns, channels = second.input(1).shape
+    _, window_rows, window_columns, channels = operands.input(3).shape
     return Bound(
         fields=fields
         | {
             "depthwise.row_dilation": 1,
             "bottleneck.channels": channels,
             "bottleneck.block": min(op.block, channels),
-            "bottleneck.window_rows": rows_of_window,
-            "bottleneck.window_columns": columns,
+            "bottleneck.window_rows": window_rows,
+            "bottleneck.window_columns": window_columns,
             "bottleneck.dilation_rows": op.depthwise.dilation[0],
             "bottleneck.stride": op.depthwise.stride[1],
             "bottleneck.stream_words": np.asarray(stream.data).size // channels,
@@ -155,38 +180,36 @@ def _bind_dsp(op: Op, operands: Operands, strides: Strides, windows: Sequence[Ke
     )
 
 
-def _scratch_dsp(op: Op, operands: Operands, windows: Sequence[Kernel]) -> int:
+def _scratch_dsp(op: Op, operands: Operands, shape: _Shape) -> int:
     """The sums; the window's rows and the filtered row of a block; and what the kernels of the stages need one after the other."""
-    assert isinstance(op, InvertedBottleneck)
-    first, second, _ = op.stages(operands)
+    stages = _stages(op, operands, shape)
+    assert isinstance(op, InvertedBottleneck) and stages is not None
     block = min(op.block, op.expanded.hwc[2])
     rows = block * (operands.input(3).shape[1] * op.expanded.hwc[1] + op.filtered.hwc[1])
-    window = _row(windows, op.depthwise, second)
-    assert window is not None
-    inner = max(POINTWISE[0].scratch(op.expand, first), window.scratch(op.depthwise, second), 4 * block)
-    return _sums_bytes(operands) + rows + inner
+    expand, depthwise = (stage.kernel.scratch(stage.op, stage.operands) for stage in stages[:2])
+    return _sums_bytes(operands) + rows + max(expand, depthwise, 4 * block)
 
 
-def _cost_dsp(op: Op, operands: Operands, windows: Sequence[Kernel]) -> int:
+def _cost_dsp(op: Op, operands: Operands, shape: _Shape) -> int:
     """The stages on one block, as often as there are blocks; rows are expanded once for every window that they are in."""
-    assert isinstance(op, InvertedBottleneck)
-    first, second, _ = op.stages(operands)
+    stages = _stages(op, operands, shape)
+    assert isinstance(op, InvertedBottleneck) and stages is not None
+    expand, depthwise, _ = stages
     block = min(op.block, op.expanded.hwc[2])
     blocks = -(-op.expanded.hwc[2] // block)
     height, width, depth = operands.input(0).hwc
-    again = 1 + op.repeated_macs(operands) / max(op.expand.macs(first), 1)
-    window, weights = _row(windows, op.depthwise, second), second.input(1)
-    assert window is not None
-    row = _shaped(first, (1, 1, width, depth), (block, 1, 1, depth), (1, 1, width, block))
-    expand = POINTWISE[0].cost(op.expand, row) * height * again
+    again = 1 + op.repeated_macs(operands) / max(op.expand.macs(expand.operands), 1)
+    row = _shaped(expand.operands, (1, 1, width, depth), (block, 1, 1, depth), (1, 1, width, block))
+    expanded = expand.kernel.cost(op.expand, row) * height * again
+    window = operands.input(3).shape[1:3]
     narrow = _shaped(
-        second, (1, height, width, block), (1, *weights.shape[1:3], block), (*op.filtered.shape[:3], block)
+        depthwise.operands, (1, height, width, block), (1, *window, block), (*op.filtered.shape[:3], block)
     )
-    filtered = window.cost(op.depthwise, narrow)
+    filtered = depthwise.kernel.cost(op.depthwise, narrow)
     rows, columns, channels = operands.output.hwc
     pairs, steps = rows * -(-columns // 2), block // 2
     project = pairs * (7 * block // 4 + 40 + -(-channels // 4) * (12 * steps + 3 * -(-steps // 8) + 14))
-    return round(blocks * (expand + filtered + project) + pairs * -(-channels // 4) * STORE)
+    return round(blocks * (expanded + filtered + project) + pairs * -(-channels // 4) * STORE)
 
 
 def _shaped(stage: Operands, x: Shape, weights: Shape, output: Shape) -> Operands:
@@ -205,17 +228,17 @@ def _of_shape(tensor: Tensor, shape: Shape) -> Tensor:
     return Tensor(name=tensor.name, shape=shape, dtype=tensor.dtype, quantization=tensor.quantization)
 
 
-def _row_dsp(name: str, struct: str, windows: Sequence[Kernel]) -> Kernel:
+def _row_dsp(shape: _Shape) -> Kernel:
     return Kernel(
-        name=name,
+        name=f"bottleneck_{shape.value}_s8__dsp",
         isa=Isa.DSP,
         op=InvertedBottleneck,
         header="dsp/inverted_bottleneck_s8.h",
-        struct=struct,
-        accepts=lambda op, operands: _accepts_dsp(op, operands, windows),
-        bind=lambda op, operands, strides: _bind_dsp(op, operands, strides, windows),
-        cost=lambda op, operands: _cost_dsp(op, operands, windows),
-        scratch=lambda op, operands: _scratch_dsp(op, operands, windows),
+        struct=f"tinyc_bottleneck_{shape.value}_s8_dsp",
+        accepts=lambda op, operands: _accepts_dsp(op, operands, shape),
+        bind=lambda op, operands, strides: _bind_dsp(op, operands, strides, shape),
+        cost=lambda op, operands: _cost_dsp(op, operands, shape),
+        scratch=lambda op, operands: _scratch_dsp(op, operands, shape),
         stack=540,
     )
 
@@ -232,6 +255,5 @@ KERNELS: tuple[Kernel, ...] = (
         cost=_cost_scalar,
         scratch=_scratch_scalar,
     ),
-    _row_dsp("bottleneck_3x3_s8__dsp", "tinyc_bottleneck_3x3_s8_dsp", WINDOWS_3X3),
-    _row_dsp("bottleneck_window_s8__dsp", "tinyc_bottleneck_window_s8_dsp", WINDOWS),
+    *(_row_dsp(shape) for shape in _Shape),
 )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from tinyc.ir import Op, Operands
 from tinyc.kernels.contract import CArray, Isa, Kernel
-from tinyc.kernels.requantize import Ties, accumulator_range, bias_values, multipliers
+from tinyc.kernels.requantize import Ties, accumulator_range, bias_values, multipliers, ties_of
 from tinyc.ops.arithmetic import Integers, multiply_by_quantized_multiplier, wrap_int32
 from tinyc.ops.attributes import Activation, activation_range
 
@@ -80,12 +80,6 @@ def requantization(op: Op, activation: Activation, operands: Operands, weights: 
         lefts=np.where(constant, 0, np.maximum(shifts, 0)),
         halves=plain if (simple | constant).all() else Halves.ANY,
     )
-
-
-def ties_of(activation: Activation, operands: Operands) -> Ties:
-    """Whether anything negative survives the activation."""
-    least, _ = activation_range(activation, operands.output)
-    return Ties.DROPPED if least >= operands.output.zero_point else Ties.CORRECTED
 
 
 def channel_constants(by: Requantization) -> Integers:

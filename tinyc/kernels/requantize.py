@@ -35,6 +35,12 @@ class Ties(Enum):
     DROPPED = "relu"
 
 
+def ties_of(activation: Activation, operands: Operands) -> Ties:
+    """Dropped where nothing below the output's zero point survives the activation."""
+    least, _ = activation_range(activation, operands.output)
+    return Ties.DROPPED if least >= operands.output.zero_point else Ties.CORRECTED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastRequantization:
     """Rows {2 * bias, multiplier, offset, shift}, one an output channel, for sums of stored (not centered) inputs.
@@ -167,7 +173,7 @@ def _channels(op: Op, activation: Activation, operands: Operands) -> _Channels:
     bias = bias_values(operands, channels)
     lowest, highest = accumulator_range(weights, x, bias)
     least, most = activation_range(activation, output)
-    ties = Ties.DROPPED if least >= output.zero_point else Ties.CORRECTED
+    ties = ties_of(activation, operands)
     factors = multipliers(op, operands)
     mantissa = np.array([f.mantissa for f in factors], np.int64)
     shift = np.array([f.shift for f in factors], np.int64)
