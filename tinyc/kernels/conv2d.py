@@ -9,10 +9,10 @@ from enum import Enum
 import numpy as np
 
 from tinyc.ir import Op, Operands
-from tinyc.ir.types import DType
 from tinyc.kernels import dense
 from tinyc.kernels.contract import Bound, CArray, Extent, Isa, Kernel, Strides, contiguous
 from tinyc.kernels.packing import Pairs, dual_is_exact, pack_dual, window_order
+from tinyc.kernels.products import is_int8, is_pointwise, matrix
 from tinyc.kernels.requantize import Constants, FastRequantization, Ties, general, layer_words, requantization
 from tinyc.ops.attributes import activation_range
 from tinyc.ops.conv2d import Conv2D
@@ -23,25 +23,11 @@ PART, PAIR = 50, 60
 """Instructions around each part of two windows, and around their sums."""
 
 
-def _is_int8(operands: Operands) -> bool:
-    x, weights, output = operands.input(0), operands.input(1), operands.output
-    return x.dtype is weights.dtype is output.dtype is DType.INT8 and weights.is_constant
-
-
-def _is_pointwise(op: Op, operands: Operands) -> bool:
-    assert isinstance(op, Conv2D)
-    return operands.input(1).shape[1:3] == (1, 1) and op.stride == (1, 1) and not any(op.padding)
-
-
 # Plain C
 
 
-def _accepts_scalar(op: Op, operands: Operands) -> bool:
-    return _is_int8(operands)
-
-
 def _accepts_pointwise_scalar(op: Op, operands: Operands) -> bool:
-    return _is_int8(operands) and _is_pointwise(op, operands)
+    return is_int8(op, operands) and is_pointwise(op, operands)
 
 
 def _bind_scalar(op: Op, operands: Operands, strides: Strides) -> Bound:
@@ -117,10 +103,9 @@ def _requantization(op: Op, operands: Operands, constants: Constants) -> FastReq
 def _is_exact(op: Op, operands: Operands, ties: Ties, constants: Constants) -> bool:
     """Whether dual words and the five-instruction requantization are exact, with this treatment of ties."""
     assert isinstance(op, Conv2D)
-    if not _is_int8(operands):
+    if not is_int8(op, operands):
         return False
-    weights = operands.input(1).values.astype(np.int64).reshape(operands.input(1).shape[0], -1)
-    if not dual_is_exact(weights, input_limits=operands.input(0).dtype.limits):
+    if not dual_is_exact(matrix(operands), input_limits=operands.input(0).dtype.limits):
         return False
     found = _requantization(op, operands, constants)
     return found is not None and found.ties is ties
@@ -149,8 +134,7 @@ def _products(
     least, most = activation_range(op.activation, output)
     found = _requantization(op, operands, constants)
     assert found is not None
-    matrix = weights.values.astype(np.int64).reshape(weights.shape[0], -1)
-    words = pack_dual(matrix, order, found.rows, block=4)
+    words = pack_dual(matrix(operands), order, found.rows, block=4)
     return {
         "weights": CArray(c_type="int32_t", data=layer_words(words, operands, constants)),
         "steps": len(order),
@@ -356,7 +340,7 @@ _SHAPES = (
 )
 _POINTWISE = _Shape(
     name="pointwise_s8__dsp",
-    takes=_is_pointwise,
+    takes=is_pointwise,
     cost=_cost_pointwise,
     struct="tinyc_products_s8_dsp",
     bind=_bind_products,
@@ -439,7 +423,7 @@ KERNELS: tuple[Kernel, ...] = (
         op=Conv2D,
         header="scalar/conv2d_s8.h",
         struct="tinyc_conv2d_s8",
-        accepts=_accepts_scalar,
+        accepts=is_int8,
         bind=_bind_scalar,
         cost=_cost_scalar,
     ),
@@ -455,7 +439,7 @@ KERNELS: tuple[Kernel, ...] = (
         extent=Extent.LONG_ROW,
     ),
     *_DSP,
-    *(dense.pixels_dsp_row(Conv2D, form, ties, takes=_is_pointwise) for form in dense.Form for ties in Ties),
+    *(dense.pixels_dsp_row(Conv2D, form, ties, takes=is_pointwise) for form in dense.Form for ties in Ties),
     *(
         _of_one_channel(_dsp_row(shape, ties))
         for shape in _SHAPES

@@ -10,68 +10,41 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
-from tinyc.ir import ALL_ROWS, Op, Operands
-from tinyc.ir.types import DType
+from tinyc.ir import Op, Operands
 from tinyc.kernels.contract import Bound, CArray, Extent, Isa, Kernel, PaddingRows, Strides
 from tinyc.kernels.mve import STEP, Halves, Requantization, blocks, constants, requantization, threes_and_twos
+from tinyc.kernels.products import is_int8, is_pixelwise, is_pointwise, is_strided_pointwise, matrix
 from tinyc.ops import Conv2D, FullyConnected, activation_range
-from tinyc.ops.arithmetic import Integers
-
-
-def _is_int8(operands: Operands) -> bool:
-    x, weights, output = operands.input(0), operands.input(1), operands.output
-    return x.dtype is weights.dtype is output.dtype is DType.INT8 and weights.is_constant
-
-
-def _is_pointwise(op: Op, operands: Operands) -> bool:
-    assert isinstance(op, Conv2D)
-    return operands.input(1).shape[1:3] == (1, 1) and op.stride == (1, 1) and not any(op.padding)
-
-
-def _is_strided_pointwise(op: Op, operands: Operands) -> bool:
-    assert isinstance(op, Conv2D)
-    return operands.input(1).shape[1:3] == (1, 1) and not any(op.padding)
-
-
-def _is_pixelwise(op: Op, operands: Operands) -> bool:
-    return op.row_rule(operands, 0) is not ALL_ROWS
-
-
-def _matrix(operands: Operands) -> Integers:
-    weights = operands.input(1)
-    return weights.values.astype(np.int64).reshape(weights.shape[0], -1)
 
 
 def _requantization(op: Op, operands: Operands) -> Requantization | None:
     assert isinstance(op, (Conv2D, FullyConnected))
-    return requantization(op, op.activation, operands, _matrix(operands))
+    return requantization(op, op.activation, operands, matrix(operands))
 
 
 def _accepts(op: Op, operands: Operands) -> bool:
-    return _is_int8(operands) and _requantization(op, operands) is not None
+    return is_int8(op, operands) and _requantization(op, operands) is not None
 
 
 def _accepts_pointwise(op: Op, operands: Operands) -> bool:
-    return _is_pointwise(op, operands) and _accepts(op, operands)
+    return is_pointwise(op, operands) and _accepts(op, operands)
 
 
 def _accepts_strided_pointwise(op: Op, operands: Operands) -> bool:
-    return _is_strided_pointwise(op, operands) and _accepts(op, operands)
+    return is_strided_pointwise(op, operands) and _accepts(op, operands)
 
 
 def _accepts_window(op: Op, operands: Operands) -> bool:
     """Not of one tap: that would gather what is a pixel already, and more layers share the code for windows."""
-    return not _is_strided_pointwise(op, operands) and _accepts(op, operands)
+    return not is_strided_pointwise(op, operands) and _accepts(op, operands)
 
 
 def _accepts_pixels(op: Op, operands: Operands) -> bool:
-    return _is_pixelwise(op, operands) and _accepts(op, operands)
+    return is_pixelwise(op, operands) and _accepts(op, operands)
 
 
 def _accepts_whole(op: Op, operands: Operands) -> bool:
-    return not _is_pixelwise(op, operands) and _accepts(op, operands)
+    return not is_pixelwise(op, operands) and _accepts(op, operands)
 
 
 SLICE = 48
@@ -89,8 +62,8 @@ def _bind_product(op: Op, operands: Operands, strides: Strides, *, lean: bool) -
     assert isinstance(op, (Conv2D, FullyConnected))
     by = _requantization(op, operands)
     assert by is not None
-    matrix = _matrix(operands)
-    channels, depth = matrix.shape
+    weights = matrix(operands)
+    channels, depth = weights.shape
     threes, twos = threes_and_twos(channels)
     joined = strides.output == channels and _joins(channels) and not lean
     least, most = activation_range(op.activation, operands.output)
@@ -108,7 +81,7 @@ def _bind_product(op: Op, operands: Operands, strides: Strides, *, lean: bool) -
         "least": least,
         "most": most,
     }
-    arrays = {"weights": blocks(by, matrix), "constants": constants(by, copies=2 if joined else 1)}
+    arrays = {"weights": blocks(by, weights), "constants": constants(by, copies=2 if joined else 1)}
     return arrays | {f"layer.{name}": value for name, value in layer.items()}
 
 
@@ -171,7 +144,7 @@ def _scratch(op: Op, operands: Operands, *, lean: bool) -> int:
 def _scratch_window(op: Op, operands: Operands, *, lean: bool) -> int:
     """The sums of two pixels, and two windows, each with a vector more for what gathering writes beyond."""
     channels = SLICE if lean else operands.input(1).shape[0]
-    return 2 * 4 * STEP * _steps(channels) + 2 * STEP * (_steps(_matrix(operands).shape[1]) + 1)
+    return 2 * 4 * STEP * _steps(channels) + 2 * STEP * (_steps(matrix(operands).shape[1]) + 1)
 
 
 # Costs
@@ -206,7 +179,7 @@ def _row_cost(op: Op, operands: Operands, pixels: int, *, tail: bool, lean: bool
     assert isinstance(op, (Conv2D, FullyConnected))
     by = _requantization(op, operands)
     assert by is not None
-    channels, depth = _matrix(operands).shape
+    channels, depth = matrix(operands).shape
     slices = -(-channels // SLICE) if lean else 1
     pairs = pixels // 2 * (_pair_cost(channels, depth, by.halves, tail=tail) + (slices - 1) * 55)
     return pairs + pixels % 2 * _single_cost(channels, depth, by.halves, tail=tail) + (slices - 1) * 100 + 90

@@ -6,26 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 
-import numpy as np
-
-from tinyc.ir import ALL_ROWS, Op, Operands
-from tinyc.ir.types import DType
+from tinyc.ir import Op, Operands
 from tinyc.kernels.contract import Bound, CArray, Extent, Isa, Kernel, Strides
 from tinyc.kernels.packing import Words, dual_is_exact, group_order, pack_dual, pack_plain
+from tinyc.kernels.products import is_int8, is_pixelwise, matrix
 from tinyc.kernels.requantize import Constants, FastRequantization, Ties, general, layer_words, requantization
 from tinyc.ops.arithmetic import Integers
 from tinyc.ops.attributes import Activation, activation_range
 from tinyc.ops.conv2d import Conv2D
 from tinyc.ops.fully_connected import FullyConnected
-
-
-def _is_int8(operands: Operands) -> bool:
-    x, weights, output = operands.input(0), operands.input(1), operands.output
-    return x.dtype is weights.dtype is output.dtype is DType.INT8 and weights.is_constant
-
-
-def _is_pixelwise(op: Op, operands: Operands) -> bool:
-    return op.row_rule(operands, 0) is not ALL_ROWS
 
 
 def _vectors(operands: Operands) -> Strides:
@@ -38,11 +27,11 @@ def _vectors(operands: Operands) -> Strides:
 
 
 def _accepts_pixels(op: Op, operands: Operands) -> bool:
-    return _is_int8(operands) and _is_pixelwise(op, operands)
+    return is_int8(op, operands) and is_pixelwise(op, operands)
 
 
 def _accepts_whole(op: Op, operands: Operands) -> bool:
-    return _is_int8(operands) and not _is_pixelwise(op, operands)
+    return is_int8(op, operands) and not is_pixelwise(op, operands)
 
 
 def bind_scalar(op: Op, activation: Activation, operands: Operands, strides: Strides) -> Bound:
@@ -91,20 +80,15 @@ class Form(Enum):
     PLAIN = "_plain"
 
 
-def _matrix(operands: Operands) -> Integers:
-    weights = operands.input(1)
-    return weights.values.astype(np.int64).reshape(weights.shape[0], -1)
-
-
 def _requantization(op: Op, operands: Operands, constants: Constants) -> FastRequantization | None:
     assert isinstance(op, (FullyConnected, Conv2D))
     return requantization(op, op.activation, operands, constants)
 
 
-def _packed(form: Form, matrix: Integers, requantization: Integers) -> Words:
+def _packed(form: Form, weights: Integers, requantization: Integers) -> Words:
     if form is Form.PLAIN:
-        return pack_plain(matrix, requantization, block=4)
-    return pack_dual(matrix, group_order(matrix.shape[1]), requantization, block=8)
+        return pack_plain(weights, requantization, block=4)
+    return pack_dual(weights, group_order(weights.shape[1]), requantization, block=8)
 
 
 def _bind_dsp(form: Form, constants: Constants, op: Op, operands: Operands, strides: Strides) -> Bound:
@@ -112,9 +96,8 @@ def _bind_dsp(form: Form, constants: Constants, op: Op, operands: Operands, stri
     least, most = activation_range(op.activation, operands.output)
     found = _requantization(op, operands, constants)
     assert found is not None
-    matrix = _matrix(operands)
-    channels, inputs = matrix.shape
-    words = _packed(form, matrix, found.rows)
+    channels, inputs = matrix(operands).shape
+    words = _packed(form, matrix(operands), found.rows)
     return Bound(
         fields={
             "weights": CArray(c_type="int32_t", data=layer_words(words, operands, constants)),
@@ -142,9 +125,9 @@ def _cost_dsp(form: Form, ties: Ties, constants: Constants, operands: Operands) 
 def _is_exact(form: Form, ties: Ties, constants: Constants, op: Op, operands: Operands) -> bool:
     """Whether the form's sums and the five-instruction requantization are exact, with this treatment of ties."""
     assert isinstance(op, (FullyConnected, Conv2D))
-    if not _is_int8(operands):
+    if not is_int8(op, operands):
         return False
-    if form is Form.DUAL and not dual_is_exact(_matrix(operands), input_limits=operands.input(0).dtype.limits):
+    if form is Form.DUAL and not dual_is_exact(matrix(operands), input_limits=operands.input(0).dtype.limits):
         return False
     found = _requantization(op, operands, constants)
     return found is not None and found.ties is ties
@@ -174,7 +157,7 @@ def _pixels_dsp_row(
 
 
 def _whole_dsp_row(form: Form, ties: Ties) -> Kernel:
-    ready = pixels_dsp_row(FullyConnected, form, ties, takes=lambda op, operands: not _is_pixelwise(op, operands))
+    ready = pixels_dsp_row(FullyConnected, form, ties, takes=lambda op, operands: not is_pixelwise(op, operands))
     assert ready.compact is not None
     return replace(_whole(ready, form, Constants.READY), compact=_whole(ready.compact, form, Constants.COMPACT))
 
@@ -214,6 +197,6 @@ KERNELS: tuple[Kernel, ...] = (
         strided_input=False,
         strided_output=False,
     ),
-    *(pixels_dsp_row(FullyConnected, form, ties, takes=_is_pixelwise) for form in Form for ties in Ties),
+    *(pixels_dsp_row(FullyConnected, form, ties, takes=is_pixelwise) for form in Form for ties in Ties),
     *(_whole_dsp_row(form, ties) for form in Form for ties in Ties),
 )

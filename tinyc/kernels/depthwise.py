@@ -7,6 +7,7 @@ import numpy as np
 from tinyc.ir import Op, Operands
 from tinyc.kernels import depthwise_dsp
 from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, Strides
+from tinyc.kernels.products import is_int8
 from tinyc.kernels.requantize import general
 from tinyc.ops import DepthwiseConv2D, activation_range
 
@@ -51,7 +52,7 @@ KERNELS: tuple[Kernel, ...] = (
         op=DepthwiseConv2D,
         header="scalar/depthwise_conv2d_s8.h",
         struct="tinyc_depthwise_conv2d_s8",
-        accepts=depthwise_dsp.is_int8,
+        accepts=is_int8,
         bind=_bind,
         cost=_scalar_cost,
     ),

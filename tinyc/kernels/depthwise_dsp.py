@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyc.ir import Op, Operands, Quantization
-from tinyc.ir.types import Array, DType
+from tinyc.ir.types import Array
 from tinyc.kernels.contract import USUAL_STACK, Bound, CArray, Isa, Kernel, PaddingRows, Strides
+from tinyc.kernels.products import is_int8
 from tinyc.kernels.requantize import (
     COMPACT_BITS,
     SHIFT_BITS,
@@ -34,12 +35,6 @@ IN_ORDER, CHANNELS = (0, 1, 2, 3), (0, 2, 1, 3)
 """Of a group, in the order of streams; the second that of windows of 3x3."""
 MOST_LEFT = 7
 """Places by which doubled weights of 8 bits can be shifted left in 16."""
-
-
-def is_int8(op: Op, operands: Operands) -> bool:
-    """Whether input, weights and output are int8, the weights constant."""
-    image, weights = operands.input(0), operands.input(1)
-    return image.dtype is weights.dtype is operands.output.dtype is DType.INT8 and weights.is_constant
 
 
 # --- any window, a copy of the code for each layer ------------------------------------------------------------------------

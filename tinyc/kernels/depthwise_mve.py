@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyc.ir import Op, Operands
-from tinyc.ir.types import DType
 from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, PaddingRows, Strides
 from tinyc.kernels.mve import STEP, Halves, Requantization, channel_constants, requantization
+from tinyc.kernels.products import is_int8
 from tinyc.ops import DepthwiseConv2D, activation_range
 from tinyc.ops.arithmetic import Integers
 
@@ -38,10 +38,7 @@ def _requantization(op: Op, operands: Operands) -> Requantization | None:
 
 def _accepts(op: Op, operands: Operands) -> bool:
     assert isinstance(op, DepthwiseConv2D)
-    x, weights, output = operands.input(0), operands.input(1), operands.output
-    if not x.dtype is weights.dtype is output.dtype is DType.INT8 or not weights.is_constant or op.multiplier != 1:
-        return False
-    if len(_taps(operands)) > MOST_TAPS:
+    if not is_int8(op, operands) or op.multiplier != 1 or len(_taps(operands)) > MOST_TAPS:
         return False
     return _pairs_fit(_taps(operands)) and _requantization(op, operands) is not None
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from tinyc.ir import Op, Operands, Tensor
 from tinyc.ir.types import Array
 from tinyc.kernels.contract import CArray
+from tinyc.kernels.products import matrix
 from tinyc.ops.arithmetic import Integers, multiply_by_quantized_multiplier, wrap_int32
 from tinyc.ops.attributes import Activation, activation_range
 from tinyc.ops.fully_connected import FullyConnected
@@ -168,9 +169,8 @@ class _Channels:
 
 def _channels(op: Op, activation: Activation, operands: Operands) -> _Channels:
     x, output = operands.input(0), operands.output
-    channels = operands.input(1).shape[0]
-    weights = operands.input(1).values.astype(np.int64).reshape(channels, -1)
-    bias = bias_values(operands, channels)
+    weights = matrix(operands)
+    bias = bias_values(operands, len(weights))
     lowest, highest = accumulator_range(weights, x, bias)
     least, most = activation_range(activation, output)
     ties = ties_of(activation, operands)
