@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinyc.ir import Op, Operands
-from tinyc.kernels import depthwise_dsp
+from tinyc.kernels import depthwise_compact
 from tinyc.kernels.contract import Bound, CArray, Isa, Kernel, Strides
 from tinyc.kernels.products import is_int8
 from tinyc.kernels.requantize import general
@@ -45,7 +45,7 @@ def _scalar_cost(op: Op, operands: Operands) -> int:
 
 
 KERNELS: tuple[Kernel, ...] = (
-    *depthwise_dsp.KERNELS,
+    *depthwise_compact.KERNELS,
     Kernel(
         name="depthwise_conv2d_s8__scalar",
         isa=Isa.SCALAR,

@@ -36,13 +36,13 @@ void branching_l00(void *out, const void *const *in, int32_t x0, int32_t x1, voi
 /* 1 depthwise_conv2d -> 4x3x4: depthwise_conv2d_1 */
 static const tinyc_depthwise_column_s8_dsp branching_l01_parameters = {
     .channels = 4,
-    .window_rows = 3,
-    .column_stride = 2,
     .in_stride = 4,
     .out_stride = 4,
-    .ties = 1,
     .least = -128,
     .most = 127,
+    .window_rows = 3,
+    .column_stride = 2,
+    .ties = 1,
     .stream = branching_l01_stream,
 };
 

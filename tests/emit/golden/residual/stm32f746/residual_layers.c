@@ -54,15 +54,15 @@ void residual_l01(void *out, const void *const *in, int32_t x0, int32_t x1, void
 static const tinyc_depthwise_3x3_s8_dsp residual_l02_parameters = {
     .stream = residual_l02_stream,
     .channels = 4,
+    .in_stride = 4,
+    .out_stride = 4,
+    .least = 15,
+    .most = 127,
     .row_dilation = 1,
     .pad_left = 1,
     .in_columns = 5,
-    .in_stride = 4,
-    .out_stride = 4,
     .in_zero_point = -127,
     .part = 5,
-    .least = 15,
-    .most = 127,
 };
 
 void residual_l02(void *out, const void *const *in, int32_t x0, int32_t x1, void *scratch)
