@@ -11,7 +11,7 @@ typedef struct {
     int32_t shift; /* -31 .. 30 */
 } tinyc_requantization;
 
-/* floor((a * b + 2^30) / 2^31); b is not negative. */
+/* floor((a * b + 2^30) / 2^31); a and b are not both -2^31. */
 TINYC_INLINE int32_t tinyc_rounding_doubling_high_mul(int32_t a, int32_t b)
 {
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);

@@ -9,7 +9,6 @@
 #define TINYC_DSP_DEPTHWISE_COLUMN_S8_H
 
 #include "dsp/depthwise_block.h"
-#include "dsp/groups.h"
 
 typedef struct {
     int32_t channels; /* at least 4 */
@@ -88,7 +87,7 @@ TINYC_INLINE int8_t depthwise_column_s8_clamped(int32_t value, const tinyc_depth
     return (int8_t)(p->least > -128 || p->most < 127 ? tinyc_clamp(value, p->least, p->most) : value);
 }
 
-/* One output pixel, whose window is at byte `offset` of the rows. */
+/* One output pixel, whose window is at byte `offset` of the rows.  Groups are counted down: by groups.h it takes up to a sixth more. */
 TINYC_INLINE void depthwise_column_s8_pixel(
     int8_t *out, const int8_t *const *rows, int32_t offset, const tinyc_depthwise_column_s8_dsp *p)
 {

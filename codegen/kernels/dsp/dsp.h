@@ -67,39 +67,22 @@ TINYC_INLINE void tinyc_store32(void *address, uint32_t word)
 
 TINYC_DSP_1(sxtb16, "sxtb16 %0, %1")
 TINYC_DSP_1(sxtb16_ror8, "sxtb16 %0, %1, ror #8")
-TINYC_DSP_1(uxtb16, "uxtb16 %0, %1")
-TINYC_DSP_1(uxtb16_ror8, "uxtb16 %0, %1, ror #8")
 TINYC_DSP_2(sxtab16, uint32_t, "sxtab16 %0, %1, %2")
 TINYC_DSP_2(sxtab16_ror8, uint32_t, "sxtab16 %0, %1, %2, ror #8")
 TINYC_DSP_2(pkhbt, uint32_t, "pkhbt %0, %1, %2")
 TINYC_DSP_2(pkhbt_lsl16, uint32_t, "pkhbt %0, %1, %2, lsl #16")
-TINYC_DSP_2(pkhbt_lsl8, uint32_t, "pkhbt %0, %1, %2, lsl #8")
 TINYC_DSP_2(pkhtb_asr16, uint32_t, "pkhtb %0, %1, %2, asr #16")
 TINYC_DSP_2(sadd16, uint32_t, "sadd16 %0, %1, %2")
-TINYC_DSP_2(ssub16, uint32_t, "ssub16 %0, %1, %2")
 TINYC_DSP_2(smuad, int32_t, "smuad %0, %1, %2")
 TINYC_DSP_2(smulbb, int32_t, "smulbb %0, %1, %2")
-TINYC_DSP_2(smulbt, int32_t, "smulbt %0, %1, %2")
-TINYC_DSP_2(smultb, int32_t, "smultb %0, %1, %2")
 TINYC_DSP_2(smultt, int32_t, "smultt %0, %1, %2")
 TINYC_DSP_3(smlad, "smlad %0, %1, %2, %3")
-TINYC_DSP_3(smladx, "smladx %0, %1, %2, %3")
 TINYC_DSP_3(smlabb, "smlabb %0, %1, %2, %3")
-TINYC_DSP_3(smlabt, "smlabt %0, %1, %2, %3")
-TINYC_DSP_3(smlatb, "smlatb %0, %1, %2, %3")
 TINYC_DSP_3(smlatt, "smlatt %0, %1, %2, %3")
 
 #undef TINYC_DSP_1
 #undef TINYC_DSP_2
 #undef TINYC_DSP_3
-
-/* (a * b + 2^31) >> 32. */
-TINYC_INLINE int32_t tinyc_smmulr(int32_t a, int32_t b)
-{
-    int32_t result;
-    __asm__("smmulr %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
-    return result;
-}
 
 /* sum + ((a * b + 2^31) >> 32). */
 TINYC_INLINE int32_t tinyc_smmlar(int32_t a, int32_t b, int32_t sum)
@@ -117,26 +100,11 @@ TINYC_INLINE int32_t tinyc_ssat8(int32_t value)
     return result;
 }
 
-/* Clamp both int16 lanes to [-128, 127]. */
-TINYC_INLINE uint32_t tinyc_ssat16_8(uint32_t value)
-{
-    uint32_t result;
-    __asm__("ssat16 %0, #8, %1" : "=r"(result) : "r"(value));
-    return result;
-}
-
-/* The greater and the lesser of each pair of int8 lanes; SSUB8 and SEL stay together because of the GE flags between them. */
+/* The greater of each pair of int8 lanes; SSUB8 and SEL stay together because of the GE flags between them. */
 TINYC_INLINE uint32_t tinyc_max_s8x4(uint32_t a, uint32_t b)
 {
     uint32_t result;
     __asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(result) : "r"(a), "r"(b));
-    return result;
-}
-
-TINYC_INLINE uint32_t tinyc_min_s8x4(uint32_t a, uint32_t b)
-{
-    uint32_t result;
-    __asm__("ssub8 %0, %1, %2\n\tsel %0, %2, %1" : "=&r"(result) : "r"(a), "r"(b));
     return result;
 }
 
@@ -168,70 +136,37 @@ TINYC_INLINE int32_t tinyc_wrapping_add(int32_t a, int32_t b)
 
 TINYC_INLINE uint32_t tinyc_sxtb16(uint32_t a) { return tinyc_lanes16(tinyc_lane8(a, 0), tinyc_lane8(a, 2)); }
 TINYC_INLINE uint32_t tinyc_sxtb16_ror8(uint32_t a) { return tinyc_lanes16(tinyc_lane8(a, 1), tinyc_lane8(a, 3)); }
-TINYC_INLINE uint32_t tinyc_uxtb16(uint32_t a) { return a & 0x00ff00ffu; }
-TINYC_INLINE uint32_t tinyc_uxtb16_ror8(uint32_t a) { return (a >> 8) & 0x00ff00ffu; }
 TINYC_INLINE uint32_t tinyc_sadd16(uint32_t a, uint32_t b)
 {
     return tinyc_lanes16(tinyc_lane16(a, 0) + tinyc_lane16(b, 0), tinyc_lane16(a, 1) + tinyc_lane16(b, 1));
-}
-TINYC_INLINE uint32_t tinyc_ssub16(uint32_t a, uint32_t b)
-{
-    return tinyc_lanes16(tinyc_lane16(a, 0) - tinyc_lane16(b, 0), tinyc_lane16(a, 1) - tinyc_lane16(b, 1));
 }
 TINYC_INLINE uint32_t tinyc_sxtab16(uint32_t a, uint32_t b) { return tinyc_sadd16(a, tinyc_sxtb16(b)); }
 TINYC_INLINE uint32_t tinyc_sxtab16_ror8(uint32_t a, uint32_t b) { return tinyc_sadd16(a, tinyc_sxtb16_ror8(b)); }
 TINYC_INLINE uint32_t tinyc_pkhbt(uint32_t a, uint32_t b) { return (a & 0xffffu) | (b & 0xffff0000u); }
 TINYC_INLINE uint32_t tinyc_pkhbt_lsl16(uint32_t a, uint32_t b) { return (a & 0xffffu) | (b << 16); }
-TINYC_INLINE uint32_t tinyc_pkhbt_lsl8(uint32_t a, uint32_t b) { return (a & 0xffffu) | ((b << 8) & 0xffff0000u); }
 TINYC_INLINE uint32_t tinyc_pkhtb_asr16(uint32_t a, uint32_t b) { return (a & 0xffff0000u) | (b >> 16); }
 TINYC_INLINE int32_t tinyc_smulbb(uint32_t a, uint32_t b) { return tinyc_lane16(a, 0) * tinyc_lane16(b, 0); }
-TINYC_INLINE int32_t tinyc_smulbt(uint32_t a, uint32_t b) { return tinyc_lane16(a, 0) * tinyc_lane16(b, 1); }
-TINYC_INLINE int32_t tinyc_smultb(uint32_t a, uint32_t b) { return tinyc_lane16(a, 1) * tinyc_lane16(b, 0); }
 TINYC_INLINE int32_t tinyc_smultt(uint32_t a, uint32_t b) { return tinyc_lane16(a, 1) * tinyc_lane16(b, 1); }
 TINYC_INLINE int32_t tinyc_smuad(uint32_t a, uint32_t b) { return tinyc_wrapping_add(tinyc_smulbb(a, b), tinyc_smultt(a, b)); }
 TINYC_INLINE int32_t tinyc_smlad(uint32_t a, uint32_t b, int32_t sum) { return tinyc_wrapping_add(sum, tinyc_smuad(a, b)); }
-TINYC_INLINE int32_t tinyc_smladx(uint32_t a, uint32_t b, int32_t sum)
-{
-    return tinyc_wrapping_add(sum, tinyc_wrapping_add(tinyc_smulbt(a, b), tinyc_smultb(a, b)));
-}
 TINYC_INLINE int32_t tinyc_smlabb(uint32_t a, uint32_t b, int32_t sum) { return tinyc_wrapping_add(sum, tinyc_smulbb(a, b)); }
-TINYC_INLINE int32_t tinyc_smlabt(uint32_t a, uint32_t b, int32_t sum) { return tinyc_wrapping_add(sum, tinyc_smulbt(a, b)); }
-TINYC_INLINE int32_t tinyc_smlatb(uint32_t a, uint32_t b, int32_t sum) { return tinyc_wrapping_add(sum, tinyc_smultb(a, b)); }
 TINYC_INLINE int32_t tinyc_smlatt(uint32_t a, uint32_t b, int32_t sum) { return tinyc_wrapping_add(sum, tinyc_smultt(a, b)); }
 
-/* (a * b + 2^31) >> 32. */
-TINYC_INLINE int32_t tinyc_smmulr(int32_t a, int32_t b)
-{
-    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
-}
-
 /* sum + ((a * b + 2^31) >> 32). */
-TINYC_INLINE int32_t tinyc_smmlar(int32_t a, int32_t b, int32_t sum) { return tinyc_wrapping_add(sum, tinyc_smmulr(a, b)); }
+TINYC_INLINE int32_t tinyc_smmlar(int32_t a, int32_t b, int32_t sum)
+{
+    return tinyc_wrapping_add(sum, (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32));
+}
 
 /* Clamp to [-128, 127]. */
 TINYC_INLINE int32_t tinyc_ssat8(int32_t value) { return tinyc_clamp(value, -128, 127); }
 
-/* Clamp both int16 lanes to [-128, 127]. */
-TINYC_INLINE uint32_t tinyc_ssat16_8(uint32_t value)
-{
-    return tinyc_lanes16(tinyc_ssat8(tinyc_lane16(value, 0)), tinyc_ssat8(tinyc_lane16(value, 1)));
-}
-
-/* The greater and the lesser of each pair of int8 lanes. */
+/* The greater of each pair of int8 lanes. */
 TINYC_INLINE uint32_t tinyc_max_s8x4(uint32_t a, uint32_t b)
 {
     uint32_t result = 0;
     for (int i = 0; i < 4; ++i) {
         result |= (tinyc_lane8(a, i) >= tinyc_lane8(b, i) ? a : b) & (0xffu << (8 * i));
-    }
-    return result;
-}
-
-TINYC_INLINE uint32_t tinyc_min_s8x4(uint32_t a, uint32_t b)
-{
-    uint32_t result = 0;
-    for (int i = 0; i < 4; ++i) {
-        result |= (tinyc_lane8(a, i) >= tinyc_lane8(b, i) ? b : a) & (0xffu << (8 * i));
     }
     return result;
 }

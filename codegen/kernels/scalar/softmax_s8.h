@@ -25,12 +25,6 @@ typedef struct {
     int32_t most; /* steps that are not cut off */
 } tinyc_softmax_compact_s8;
 
-/* floor((a * b + 2^30) / 2^31). */
-TINYC_INLINE int32_t softmax_s8_multiply(int32_t a, int32_t b)
-{
-    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
-}
-
 /* Shift left by `bits`, saturating. */
 TINYC_INLINE int32_t softmax_s8_shift_left(int32_t value, int32_t bits)
 {
@@ -45,10 +39,10 @@ TINYC_INLINE int32_t softmax_s8_shift_left(int32_t value, int32_t bits)
 TINYC_INLINE int32_t softmax_s8_reciprocal(int32_t x)
 {
     const int32_t half = (int32_t)(((uint32_t)x + (uint32_t)INT32_MAX + 1u) >> 1);
-    int32_t estimate = 1515870810 + softmax_s8_multiply(half, -1010580540); /* Q2.29 */
+    int32_t estimate = 1515870810 + tinyc_rounding_doubling_high_mul(half, -1010580540); /* Q2.29 */
     for (int step = 0; step < 3; ++step) {
-        const int32_t rest = (1 << 29) - softmax_s8_multiply(half, estimate);
-        estimate += softmax_s8_shift_left(softmax_s8_multiply(estimate, rest), 2);
+        const int32_t rest = (1 << 29) - tinyc_rounding_doubling_high_mul(half, estimate);
+        estimate += softmax_s8_shift_left(tinyc_rounding_doubling_high_mul(estimate, rest), 2);
     }
     return softmax_s8_shift_left(estimate, 1);
 }
@@ -60,12 +54,13 @@ TINYC_INLINE int32_t softmax_s8_exp(int32_t x)
     const int32_t quarter = 1 << 24;
     const int32_t below = (x & (quarter - 1)) - quarter;
     const int32_t t = below * 32 + (1 << 28);
-    const int32_t t2 = softmax_s8_multiply(t, t), t3 = softmax_s8_multiply(t2, t), t4 = softmax_s8_multiply(t2, t2);
-    const int32_t higher = softmax_s8_multiply(tinyc_rounding_divide_by_pot(t4, 2) + t3, 715827883) + t2;
-    int32_t result = 1895147668 + softmax_s8_multiply(1895147668, t + tinyc_rounding_divide_by_pot(higher, 1));
+    const int32_t t2 = tinyc_rounding_doubling_high_mul(t, t);
+    const int32_t t3 = tinyc_rounding_doubling_high_mul(t2, t), t4 = tinyc_rounding_doubling_high_mul(t2, t2);
+    const int32_t higher = tinyc_rounding_doubling_high_mul(tinyc_rounding_divide_by_pot(t4, 2) + t3, 715827883) + t2;
+    int32_t result = 1895147668 + tinyc_rounding_doubling_high_mul(1895147668, t + tinyc_rounding_divide_by_pot(higher, 1));
     for (int32_t bit = 0; bit < 7; ++bit) {
         if (((below - x) & (quarter << bit)) != 0) {
-            result = softmax_s8_multiply(result, factors[bit]);
+            result = tinyc_rounding_doubling_high_mul(result, factors[bit]);
         }
     }
     return x == 0 ? INT32_MAX : result;
@@ -106,7 +101,7 @@ TINYC_INLINE void softmax_s8_pixels(void *out, const void *const *in, int32_t x0
         /* A sum of 512 and more makes every share less than half a unit: 32 shifts it out as well as 33 and more. */
         const int32_t shift = tinyc_clamp(12 - headroom + 31 - 8, 0, 32);
         for (int32_t c = 0; c < p->channels; ++c) {
-            const uint32_t share = (uint32_t)softmax_s8_multiply(scale, softmax_s8_look_up(greatest - source[c], exp, p));
+            const uint32_t share = (uint32_t)tinyc_rounding_doubling_high_mul(scale, softmax_s8_look_up(greatest - source[c], exp, p));
             const int32_t value = (int32_t)(((share >> (shift - 1)) + 1u) >> 1);
             target[c] = (int8_t)tinyc_clamp(value - 128, INT8_MIN, INT8_MAX);
         }
