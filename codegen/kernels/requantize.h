@@ -41,8 +41,9 @@ TINYC_INLINE int8_t tinyc_requantize(int32_t sum, const tinyc_requantization *r,
     return (int8_t)tinyc_clamp(tinyc_multiply_by_quantized_multiplier(value, r->multiplier, r->shift) + zero_point, least, most);
 }
 
-/* The same where 1 <= e <= 22 for the right shift e and |sum + bias| < 2^30 (packing.py checks both): 5 instructions, one LDM.
- * bias2 = 2 * bias; offset = 2^(e-1) + (zero_point << e).  Ends before the clamp. */
+/* The same in five instructions and one LDM where |sum + bias| < 2^30 and the right shift e is 1 .. 22, or 0 where the tie correction is
+ * left out (kernels/requantize.py of the compiler checks both).  bias2 = 2 * bias; offset = (1 << e >> 1) + (zero_point << e), where a channel
+ * that only ever gives one value has that for its zero point.  Ends before the clamp. */
 typedef struct {
     int32_t bias2;
     int32_t multiplier;

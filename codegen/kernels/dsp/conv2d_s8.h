@@ -279,7 +279,7 @@ TINYC_INLINE void tinyc_widen_interior(uint32_t *to, const void *const *in, int3
     }
 }
 
-/* The same for one short run a row, of constant length. */
+/* The same for one run a row, of at most 32 bytes. */
 TINYC_INLINE void tinyc_widen_stem(uint32_t *to, const void *const *in, int32_t offset_a, int32_t offset_b, const tinyc_conv2d_s8_dsp *p)
 {
     for (int32_t i = 0; i < p->kernel_rows; ++i) {

@@ -17,7 +17,7 @@ typedef struct {
 /* The requantization of one channel: stored = (doubled sum * multiplier / 2^32 + offset) >> shift. */
 typedef struct {
     int32_t multiplier;
-    int32_t offset; /* 2^(shift-1) + (zero_point << shift) */
+    int32_t offset; /* (1 << shift >> 1) + (zero_point << shift) */
     int32_t shift;
 } tinyc_channel;
 

@@ -1,10 +1,11 @@
-/* Depthwise convolution of int8 from weights of a byte and compact constants, for flash: each group of four channels is unpacked as the
- * ready kernels want it, which then make its outputs of a row.
+/* Depthwise convolution of int8 from weights of a byte and compact constants, for flash.  Of windows that have a kernel shared by all layers
+ * each group of four channels is unpacked as that wants it, which then makes the group's outputs of a row; any other window is multiplied a
+ * tap at a time as it is.
  *
  * Constants come as one stream: `zero` (matmul_s8.h), then of each group the words of its weights, and of each channel {2 * bias << 5 |
  * shift, multiplier}.  A last group that is not full starts earlier and repeats channels.  A word holds {upper, upper, lower, lower} weights
- * of two channels in two rows, or of a last row a weight of each channel.  Rows outside the image are null pointers: their weights are
- * masked out, and move the bias instead.
+ * of two channels in two rows, or of a last row, and of a tap, a weight of each channel.  Rows outside the image are null pointers: where
+ * groups are unpacked their weights are masked out, and move the bias instead.
  */
 #ifndef TINYC_DSP_DEPTHWISE_COMPACT_S8_H
 #define TINYC_DSP_DEPTHWISE_COMPACT_S8_H

@@ -677,7 +677,7 @@ TINYC_SHARED uint32_t *tinyc_widen_pair(uint32_t *to, const int8_t *a, const int
     return count == whole ? to : tinyc_widen_tail(to, a + whole, b + whole, count - whole);
 }
 
-/* The same for a small constant `count`, without a loop. */
+/* The same for at most 32 bytes, without a loop; nor a test where `count` is a constant, as in a layer with a copy of its own. */
 TINYC_INLINE uint32_t *tinyc_widen_short(uint32_t *to, const int8_t *a, const int8_t *b, int32_t count)
 {
 #define TINYC_WIDEN_AT(i)                                                                                                      \
