@@ -208,8 +208,7 @@ def _every(activation: Activation) -> list[Layer | Sample]:
     layers, rng = Layers(31), np.random.default_rng(5)
     whole = layers.dense((2, 3, 7, 2), 9, depth=42, activation=activation)
     column = layers.depthwise((1, 9, 1, 8), (4, 1), activation=activation)
-    single = layers.depthwise((1, 5, 6, 1), (3, 3), padding=Padding(1, 1, 1, 1), activation=activation, multiplier=6)
-    return [*_layers(activation), whole, column, single, sample(Softmax, rng)]
+    return [*_layers(activation), whole, column, sample(Softmax, rng)]
 
 
 def _is_as_needy(ready: Kernel, op: Op, operands: Operands) -> bool:

@@ -15,7 +15,6 @@ from tinyc.kernels import conv2d
 from tinyc.kernels.catalogue import select
 from tinyc.kernels.contract import Extent, Isa, Kernel, Strides
 from tinyc.ops.attributes import Activation, Padding
-from tinyc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinyc.ops.window import output_size
 
 ROWS = with_compact(conv2d.KERNELS)
@@ -60,9 +59,8 @@ def _general(layers: Layers, kernel: Kernel, index: int) -> Layer:
             output_size(x[2], size[1], stride=stride[1], dilation=dilation[1], before=padding.left, after=padding.right)
         except ValueError:
             continue
-        depthwise = kernel.op is DepthwiseConv2D
-        layer = layers.convolution(
-            (*x[:3], 1) if depthwise else x,
+        return layers.convolution(
+            x,
             size,
             4 * int(draw(1, 7)) if _is_in_parts(kernel) else int(draw(1, 10)),
             stride=stride,
@@ -73,7 +71,6 @@ def _general(layers: Layers, kernel: Kernel, index: int) -> Layer:
             weights=("random", "saturating", "dead", "powers")[index % 4],
             bias=index % 5 != 0,
         )
-        return layers.as_depthwise(layer) if depthwise else layer
 
 
 def _cases(kernel: Kernel, count: int, seed: int) -> Iterator[tuple[Case, Layer]]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from drawn import graphs
 from graphs import Builder, samples
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from planted import planted
 
-from tinyc.ir import to_text
-from tinyc.ops import Activation, Padding
+from tinyc.ir import Graph, to_text
+from tinyc.ops import Activation, DepthwiseConv2D, Padding
 from tinyc.oracle import evaluate
+from tinyc.passes import rewrite
 from tinyc.passes.depthwise_to_conv2d import depthwise_to_conv2d
 
 
@@ -29,6 +34,16 @@ def test_one_channel() -> None:
     )
     for sample in samples(before, count=3):
         assert np.array_equal(evaluate(before, sample)[y], evaluate(after, sample)[y])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(graph=graphs(), seed=st.integers(0, 2**16))
+@pytest.mark.slow
+def test_later_passes_leave_no_other_of_one_channel(graph: Graph, seed: int) -> None:
+    """Tensors that lose channels keep four: no kernel need take such a layer."""
+    after = rewrite(planted(graph, seed))
+    windows = [after.operands(o) for o in after.operations if isinstance(o.op, DepthwiseConv2D)]
+    assert all(operands.input(0).hwc[2] > 1 for operands in windows)
 
 
 @pytest.mark.parametrize("channels", [2, 3])

@@ -16,7 +16,6 @@ from tinyc.kernels.products import is_int8, is_pointwise, matrix
 from tinyc.kernels.requantize import Constants, FastRequantization, Ties, general, layer_words, requantization
 from tinyc.ops.attributes import activation_range
 from tinyc.ops.conv2d import Conv2D
-from tinyc.ops.depthwise_conv2d import DepthwiseConv2D
 
 MOST_STEM_BYTES = 32
 PART, PAIR = 50, 60
@@ -385,37 +384,6 @@ POINTWISE: Mapping[Ties, Kernel] = {ties: _dsp_row(_POINTWISE, ties) for ties in
 _DSP = (*(_dsp_row(shape, ties) for shape in _SHAPES for ties in Ties), *POINTWISE.values())
 
 
-# A depthwise convolution of one channel is a convolution
-
-
-def _as_convolution(op: Op, operands: Operands) -> tuple[Conv2D, Operands]:
-    """The same layer with its weights 1HWO read as OHW1."""
-    assert isinstance(op, DepthwiseConv2D)
-    weights = operands.input(1)
-    _, rows, columns, channels = weights.shape
-    turned = replace(weights, shape=(channels, rows, columns, 1), data=weights.values.transpose(3, 1, 2, 0))
-    same = Conv2D(stride=op.stride, dilation=op.dilation, padding=op.padding, activation=op.activation)
-    return same, replace(operands, inputs=(operands.inputs[0], turned, *operands.inputs[2:]))
-
-
-def _of_one_channel(kernel: Kernel) -> Kernel:
-    """`kernel` as a row for depthwise convolutions of one channel."""
-
-    def accepts(op: Op, operands: Operands) -> bool:
-        fits = operands.input(0).hwc[2] == 1 and operands.input(1).is_constant
-        return fits and kernel.accepts(*_as_convolution(op, operands))
-
-    return replace(
-        kernel,
-        op=DepthwiseConv2D,
-        compact=None if kernel.compact is None else _of_one_channel(kernel.compact),
-        accepts=accepts,
-        bind=lambda op, operands, strides: kernel.bind(*_as_convolution(op, operands), strides),
-        cost=lambda op, operands: kernel.cost(*_as_convolution(op, operands)),
-        scratch=lambda op, operands: kernel.scratch(*_as_convolution(op, operands)),
-    )
-
-
 KERNELS: tuple[Kernel, ...] = (
     Kernel(
         name="conv2d_s8__scalar",
@@ -440,10 +408,4 @@ KERNELS: tuple[Kernel, ...] = (
     ),
     *_DSP,
     *(dense.pixels_dsp_row(Conv2D, form, ties, takes=is_pointwise) for form in dense.Form for ties in Ties),
-    *(
-        _of_one_channel(_dsp_row(shape, ties))
-        for shape in _SHAPES
-        if shape.takes in (_is_any, _is_stem)
-        for ties in Ties
-    ),
 )
