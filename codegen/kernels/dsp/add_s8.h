@@ -107,9 +107,7 @@ TINYC_INLINE void tinyc_add_row(int8_t *out, const void *const *in, int32_t colu
     }
     for (; columns > 0; --columns) {
         tinyc_add_run(out, a, b, count, p, shift);
-        if (p->least > -128 || p->most < 127) {
-            tinyc_clamp_bytes(out, count, p->least, p->most);
-        }
+        tinyc_clamp_bytes(out, count, p->least, p->most);
         a += p->column_step_0;
         b += p->column_step_1;
         out += p->out_stride;

@@ -47,12 +47,10 @@ TINYC_INLINE uint32_t tinyc_with_zero(uint32_t skip, const tinyc_products_s8_dsp
     return tinyc_pkhbt_lsl16(skip, (uint32_t)p->weights[0]);
 }
 
-/* The activation's range, where it is narrower than int8's. */
+/* The activation's range. */
 TINYC_INLINE void tinyc_clamp_pixel(int8_t *out, const tinyc_products_s8_dsp *p)
 {
-    if (p->least > -128 || p->most < 127) {
-        tinyc_clamp_bytes(out, p->out_channels, p->least, p->most);
-    }
+    tinyc_clamp_bytes(out, p->out_channels, p->least, p->most);
 }
 
 /* Whether the inner blocks write every channel, and as it is to be. */

@@ -49,9 +49,7 @@ TINYC_INLINE uint32_t tinyc_tail_word(const int8_t *bytes, int32_t count)
                     out[p->out_channels - rest + c] = last[c];                                                                 \
                 }                                                                                                              \
             }                                                                                                                  \
-            if (p->least > -128 || p->most < 127) {                                                                            \
-                tinyc_clamp_bytes(out, p->out_channels, p->least, p->most);                                                    \
-            }                                                                                                                  \
+            tinyc_clamp_bytes(out, p->out_channels, p->least, p->most);                                                        \
             in += p->in_stride;                                                                                                \
             out += p->out_stride;                                                                                              \
         }                                                                                                                      \

@@ -30,7 +30,11 @@ typedef struct {
 
 enum {
     TINYC_DEPTHWISE_COLUMN_BYTES = 28, /* {pair 0, lowest 0 and 2, pair 2, pair 1, lowest 1 and 3, pair 3, four outputs} */
-    TINYC_DEPTHWISE_STAGE_BYTES = 60   /* of code, for one column */
+    TINYC_DEPTHWISE_STAGE_BYTES = 60,  /* of code, for one column */
+    TINYC_NEXT_BYTES_1_ties = 52,      /* of code, for one output pixel, by stride and ties */
+    TINYC_NEXT_BYTES_1_relu = 44,
+    TINYC_NEXT_BYTES_2_ties = 56,
+    TINYC_NEXT_BYTES_2_relu = 48
 };
 
 /* Some output pixels of a row, all channels.  `_at` is in bytes from the first staged column. */
@@ -379,46 +383,52 @@ TINYC_INLINE void tinyc_set_columns(tinyc_depthwise_job *job, int32_t left, int3
     job->after = columns - end;
 }
 
-/* The columns [x0, x1), as evenly as they can be cut into parts of which all columns fit. */
+/* `count` output pixels from input column `left` on, as evenly as they can be cut into `parts` of which all columns fit.  With `is_same` the
+ * one part is what it was at the last call. */
+TINYC_INLINE void tinyc_depthwise_parts(tinyc_depthwise_job *job, int32_t left, int32_t origin, int32_t count, int32_t parts, int32_t is_same,
+                                        int32_t stride, uint32_t next_bytes, void (*multiply)(const tinyc_depthwise_job *job),
+                                        const tinyc_depthwise_3x3_s8_dsp *p)
+{
+    for (; parts > 0; --parts) {
+        if (!is_same) {
+            job->count = count / parts;
+            tinyc_set_columns(job, left, origin, (job->count - 1) * stride + 3, p->in_columns);
+            job->skip_next = next_bytes * ((uint32_t)job->count & (stride == 1 ? 3u : 1u)) - 1u;
+        }
+        multiply(job);
+        job->out += job->count * p->out_stride;
+        left += job->count * stride;
+        count -= job->count;
+    }
+}
+
+/* The columns [x0, x1). */
 TINYC_INLINE void tinyc_depthwise_3x3(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_3x3_s8_dsp *p,
                                       uint32_t *scratch, int32_t stride, uint32_t next_bytes,
                                       void (*multiply)(const tinyc_depthwise_job *job))
 {
-    int32_t left = x0 * stride - p->pad_left;
-    const int32_t origin = left > 0 ? left : 0;
-    int32_t rest = x1 - x0;
+    const int32_t left = x0 * stride - p->pad_left, origin = left > 0 ? left : 0, parts = (x1 - x0 + p->part - 1) / p->part;
     tinyc_depthwise_job job;
     tinyc_begin_depthwise(&job, out, in, p, scratch);
-    for (int32_t parts = (rest + p->part - 1) / p->part; parts > 0; --parts) {
-        job.count = rest / parts;
-        tinyc_set_columns(&job, left, origin, (job.count - 1) * stride + 3, p->in_columns);
-        job.skip_next = next_bytes * ((uint32_t)job.count & (stride == 1 ? 3u : 1u)) - 1u;
-        multiply(&job);
-        job.out += job.count * p->out_stride;
-        left += job.count * stride;
-        rest -= job.count;
-    }
-    if (p->least > -128 || p->most < 127) {
-        for (int32_t x = x0; x < x1; ++x, out += p->out_stride) {
-            tinyc_clamp_bytes(out, p->channels, p->least, p->most);
-        }
-    }
+    tinyc_depthwise_parts(&job, left, origin, x1 - x0, parts, 0, stride, next_bytes, multiply, p);
+    tinyc_clamp_row(out, x1 - x0, p->out_stride, p->channels, p->least, p->most);
 }
 
-/* One copy of the code for all layers of one stride. */
-#define TINYC_DEFINE_DEPTHWISE_3X3(name, row, stride, next_bytes, multiply)                                                    \
+/* One copy of the code for all layers of one stride, which `pixels` multiplies. */
+#define TINYC_DEFINE_DEPTHWISE_3X3(name, row, pixels, stride, ties)                                                            \
     TINYC_SHARED void row(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_3x3_s8_dsp *p, void *scratch)\
     {                                                                                                                          \
-        tinyc_depthwise_3x3((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, stride, next_bytes, multiply);                  \
+        pixels((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, stride, TINYC_NEXT_BYTES_##stride##_##ties,                  \
+               tinyc_depthwise_##stride##_##ties);                                                                             \
     }                                                                                                                          \
     TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_3x3_s8_dsp *p, void *scratch)\
     {                                                                                                                          \
         row(out, in, x0, x1, p, scratch);                                                                                      \
     }
 
-TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s8__dsp, tinyc_depthwise_row_1_ties, 1, 52, tinyc_depthwise_1_ties)
-TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s8__dsp_relu, tinyc_depthwise_row_1_relu, 1, 44, tinyc_depthwise_1_relu)
-TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s2_s8__dsp, tinyc_depthwise_row_2_ties, 2, 56, tinyc_depthwise_2_ties)
-TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s2_s8__dsp_relu, tinyc_depthwise_row_2_relu, 2, 48, tinyc_depthwise_2_relu)
+TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s8__dsp, tinyc_depthwise_row_1_ties, tinyc_depthwise_3x3, 1, ties)
+TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s8__dsp_relu, tinyc_depthwise_row_1_relu, tinyc_depthwise_3x3, 1, relu)
+TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s2_s8__dsp, tinyc_depthwise_row_2_ties, tinyc_depthwise_3x3, 2, ties)
+TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s2_s8__dsp_relu, tinyc_depthwise_row_2_relu, tinyc_depthwise_3x3, 2, relu)
 
 #endif

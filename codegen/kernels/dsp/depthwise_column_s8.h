@@ -82,11 +82,6 @@ typedef struct {
 
 #endif
 
-TINYC_INLINE int8_t depthwise_column_s8_clamped(int32_t value, const tinyc_depthwise_column_s8_dsp *p)
-{
-    return (int8_t)(p->least > -128 || p->most < 127 ? tinyc_clamp(value, p->least, p->most) : value);
-}
-
 /* One output pixel, whose window is at byte `offset` of the rows.  Groups are counted down: by groups.h it takes up to a sixth more. */
 TINYC_INLINE void depthwise_column_s8_pixel(
     int8_t *out, const int8_t *const *rows, int32_t offset, const tinyc_depthwise_column_s8_dsp *p)
@@ -115,13 +110,13 @@ TINYC_INLINE void depthwise_column_s8_pixel(
             TINYC_TAP(a, even, odd, w_even, w_odd);
         }
         TINYC_FINISH(a.c0, s, p->ties != 0);
-        *out++ = depthwise_column_s8_clamped(a.c0, p);
+        *out++ = tinyc_clamped(a.c0, p->least, p->most);
         TINYC_FINISH(a.c1, s, p->ties != 0);
-        *out++ = depthwise_column_s8_clamped(a.c1, p);
+        *out++ = tinyc_clamped(a.c1, p->least, p->most);
         TINYC_FINISH(a.c2, s, p->ties != 0);
-        *out++ = depthwise_column_s8_clamped(a.c2, p);
+        *out++ = tinyc_clamped(a.c2, p->least, p->most);
         TINYC_FINISH(a.c3, s, p->ties != 0);
-        *out++ = depthwise_column_s8_clamped(a.c3, p);
+        *out++ = tinyc_clamped(a.c3, p->least, p->most);
         offset += 4;
     }
 }

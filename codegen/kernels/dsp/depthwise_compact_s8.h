@@ -149,7 +149,7 @@ TINYC_INLINE void tinyc_depthwise_groups(int8_t *out, const void *const *in, int
                                          uint32_t *scratch, int32_t stride, uint32_t next_bytes,
                                          void (*multiply)(const tinyc_depthwise_job *job))
 {
-    const int32_t start = x0 * stride - p->pad_left, origin = start > 0 ? start : 0, parts = (x1 - x0 + p->part - 1) / p->part;
+    const int32_t left = x0 * stride - p->pad_left, origin = left > 0 ? left : 0, parts = (x1 - x0 + p->part - 1) / p->part;
     const int32_t *from = p->stream + 1;
     uint32_t by[32];
     tinyc_depthwise_job job;
@@ -158,48 +158,22 @@ TINYC_INLINE void tinyc_depthwise_groups(int8_t *out, const void *const *in, int
     job.stream = (const int32_t *)by;
     job.left = 0;
     for (int32_t c = 0; c < p->channels;) {
-        int32_t left = start, rest = x1 - x0;
         from = tinyc_unpack_3x3(by, from, p->stream[0], outside, job.outside);
         job.out = out + c;
-        for (int32_t part = parts; part > 0; --part) {
-            if (parts > 1 || c == 0) {
-                job.count = rest / part;
-                tinyc_set_columns(&job, left, origin, (job.count - 1) * stride + 3, p->in_columns);
-                job.skip_next = next_bytes * ((uint32_t)job.count & (stride == 1 ? 3u : 1u)) - 1u;
-            }
-            multiply(&job);
-            job.out += job.count * p->out_stride;
-            left += job.count * stride;
-            rest -= job.count;
-        }
+        tinyc_depthwise_parts(&job, left, origin, x1 - x0, parts, parts == 1 && c != 0, stride, next_bytes, multiply, p);
         const int32_t next = tinyc_next_group(c, p->channels);
         job.row[0] += next - c;
         job.row[1] += next - c;
         job.row[2] += next - c;
         c = next;
     }
-    if (p->least > -128 || p->most < 127) {
-        for (int32_t x = x0; x < x1; ++x, out += p->out_stride) {
-            tinyc_clamp_bytes(out, p->channels, p->least, p->most);
-        }
-    }
+    tinyc_clamp_row(out, x1 - x0, p->out_stride, p->channels, p->least, p->most);
 }
 
-/* One copy of the code for all layers of one stride. */
-#define TINYC_DEFINE_COMPACT_3X3(name, row, stride, next_bytes, multiply)                                                      \
-    TINYC_SHARED void row(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_3x3_s8_dsp *p, void *scratch)\
-    {                                                                                                                          \
-        tinyc_depthwise_groups((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, stride, next_bytes, multiply);               \
-    }                                                                                                                          \
-    TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_3x3_s8_dsp *p, void *scratch)\
-    {                                                                                                                          \
-        row(out, in, x0, x1, p, scratch);                                                                                      \
-    }
-
-TINYC_DEFINE_COMPACT_3X3(depthwise_3x3_compact_s8__dsp, tinyc_depthwise_compact_1_ties, 1, 52, tinyc_depthwise_1_ties)
-TINYC_DEFINE_COMPACT_3X3(depthwise_3x3_compact_s8__dsp_relu, tinyc_depthwise_compact_1_relu, 1, 44, tinyc_depthwise_1_relu)
-TINYC_DEFINE_COMPACT_3X3(depthwise_3x3_s2_compact_s8__dsp, tinyc_depthwise_compact_2_ties, 2, 56, tinyc_depthwise_2_ties)
-TINYC_DEFINE_COMPACT_3X3(depthwise_3x3_s2_compact_s8__dsp_relu, tinyc_depthwise_compact_2_relu, 2, 48, tinyc_depthwise_2_relu)
+TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_compact_s8__dsp, tinyc_depthwise_compact_1_ties, tinyc_depthwise_groups, 1, ties)
+TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_compact_s8__dsp_relu, tinyc_depthwise_compact_1_relu, tinyc_depthwise_groups, 1, relu)
+TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s2_compact_s8__dsp, tinyc_depthwise_compact_2_ties, tinyc_depthwise_groups, 2, ties)
+TINYC_DEFINE_DEPTHWISE_3X3(depthwise_3x3_s2_compact_s8__dsp_relu, tinyc_depthwise_compact_2_relu, tinyc_depthwise_groups, 2, relu)
 
 /* --- other windows of up to seven rows --- */
 
@@ -277,7 +251,7 @@ TINYC_SHARED const int32_t *tinyc_unpack_planes(uint32_t *to, const int32_t *fro
 TINYC_INLINE void tinyc_plane_groups(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_window_s8_dsp *p,
                                      uint32_t *scratch, void (*multiply)(const tinyc_planes_job *job))
 {
-    const int32_t start = x0 * p->stride - p->pad_left, origin = start > 0 ? start : 0, parts = (x1 - x0 + p->part - 1) / p->part;
+    const int32_t left = x0 * p->stride - p->pad_left, origin = left > 0 ? left : 0, parts = (x1 - x0 + p->part - 1) / p->part;
     const int32_t first_row = 6 - 2 * (p->window_rows >> 1), *from = p->stream + 1;
     uint32_t by[4 * (TINYC_MOST_PLANE_WORDS + 4)];
     tinyc_planes_job job;
@@ -287,45 +261,20 @@ TINYC_INLINE void tinyc_plane_groups(int8_t *out, const void *const *in, int32_t
     job.stream = (const int32_t *)by;
     job.left = 0;
     for (int32_t c = 0; c < p->channels;) {
-        int32_t left = start, rest = x1 - x0;
         from = tinyc_unpack_planes(by, from, outside, p);
         job.first_out = out + c;
-        for (int32_t part = parts; part > 0; --part) {
-            if (parts > 1 || c == 0) {
-                job.count = rest / part;
-                tinyc_set_planes(&job, left, origin, (job.count - 1) * p->stride + p->window_columns, p);
-            }
-            multiply(&job);
-            job.first_out += job.count * p->out_stride;
-            left += job.count * p->stride;
-            rest -= job.count;
-        }
+        tinyc_planes_parts(&job, left, origin, x1 - x0, parts, parts == 1 && c != 0, multiply, p);
         const int32_t next = tinyc_next_group(c, p->channels);
         for (int32_t i = first_row; i < 7; ++i) {
             job.row[i] += next - c;
         }
         c = next;
     }
-    if (p->least > -128 || p->most < 127) {
-        for (int32_t x = x0; x < x1; ++x, out += p->out_stride) {
-            tinyc_clamp_bytes(out, p->channels, p->least, p->most);
-        }
-    }
+    tinyc_clamp_row(out, x1 - x0, p->out_stride, p->channels, p->least, p->most);
 }
 
-/* One copy of the code for all layers. */
-#define TINYC_DEFINE_COMPACT_WINDOWS(name, row, multiply)                                                                      \
-    TINYC_SHARED void row(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_window_s8_dsp *p, void *scratch)\
-    {                                                                                                                          \
-        tinyc_plane_groups((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, multiply);                                       \
-    }                                                                                                                          \
-    TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_window_s8_dsp *p, void *scratch)\
-    {                                                                                                                          \
-        row(out, in, x0, x1, p, scratch);                                                                                      \
-    }
-
-TINYC_DEFINE_COMPACT_WINDOWS(depthwise_window_compact_s8__dsp, tinyc_windows_compact_ties, tinyc_depthwise_window_ties)
-TINYC_DEFINE_COMPACT_WINDOWS(depthwise_window_compact_s8__dsp_relu, tinyc_windows_compact_relu, tinyc_depthwise_window_relu)
+TINYC_DEFINE_DEPTHWISE_WINDOWS(depthwise_window_compact_s8__dsp, tinyc_windows_compact_ties, tinyc_plane_groups, tinyc_depthwise_window_ties)
+TINYC_DEFINE_DEPTHWISE_WINDOWS(depthwise_window_compact_s8__dsp_relu, tinyc_windows_compact_relu, tinyc_plane_groups, tinyc_depthwise_window_relu)
 
 /* --- any window --- */
 
@@ -409,9 +358,7 @@ TINYC_INLINE void tinyc_compact_pixel(int8_t *out, const void *const *in, int32_
         out[c + 2] = tinyc_compact_value(sums.c2, from + 4, zero, ties);
         out[c + 3] = tinyc_compact_value(sums.c3, from + 6, zero, ties);
     }
-    if (p->least > -128 || p->most < 127) {
-        tinyc_clamp_bytes(out, p->channels, p->least, p->most);
-    }
+    tinyc_clamp_bytes(out, p->channels, p->least, p->most);
 }
 
 TINYC_SHARED void tinyc_depthwise_compact(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_compact_s8_dsp *p)

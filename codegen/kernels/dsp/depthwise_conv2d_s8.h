@@ -47,7 +47,7 @@ TINYC_INLINE tinyc_sums depthwise_conv2d_s8_biases(const int32_t *biases)
 TINYC_INLINE int8_t depthwise_conv2d_s8_store(int32_t sum, const tinyc_channel *by, const tinyc_depthwise_conv2d_s8_dsp *p)
 {
     const int32_t value = tinyc_finish(sum, by, p->ties != 0);
-    return (int8_t)(p->least > -128 || p->most < 127 ? tinyc_clamp(value, p->least, p->most) : value);
+    return tinyc_clamped(value, p->least, p->most);
 }
 
 /* `taps` neighbouring columns of one row of the window of one output pixel; unrolled where the number is known. */

@@ -321,42 +321,46 @@ TINYC_INLINE void tinyc_set_planes(tinyc_planes_job *job, int32_t left, int32_t 
     tinyc_stage_outside(job, end * words, columns * words, outside);
 }
 
-/* The columns [x0, x1), as evenly as they can be cut into parts of which all columns fit. */
-TINYC_INLINE void tinyc_depthwise_window(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_window_s8_dsp *p,
-                                         uint32_t *scratch, void (*multiply)(const tinyc_planes_job *job))
+/* `count` output pixels from input column `left` on, as evenly as they can be cut into `parts` of which all columns fit.  With `is_same` the
+ * one part is what it was at the last call. */
+TINYC_INLINE void tinyc_planes_parts(tinyc_planes_job *job, int32_t left, int32_t origin, int32_t count, int32_t parts, int32_t is_same,
+                                     void (*multiply)(const tinyc_planes_job *job), const tinyc_depthwise_window_s8_dsp *p)
 {
-    int32_t left = x0 * p->stride - p->pad_left;
-    const int32_t origin = left > 0 ? left : 0;
-    int32_t rest = x1 - x0;
-    tinyc_planes_job job;
-    tinyc_begin_planes(&job, out, in, p, scratch);
-    for (int32_t parts = (rest + p->part - 1) / p->part; parts > 0; --parts) {
-        job.count = rest / parts;
-        tinyc_set_planes(&job, left, origin, (job.count - 1) * p->stride + p->window_columns, p);
-        multiply(&job);
-        job.first_out += job.count * p->out_stride;
-        left += job.count * p->stride;
-        rest -= job.count;
-    }
-    if (p->least > -128 || p->most < 127) {
-        for (int32_t x = x0; x < x1; ++x, out += p->out_stride) {
-            tinyc_clamp_bytes(out, p->channels, p->least, p->most);
+    for (; parts > 0; --parts) {
+        if (!is_same) {
+            job->count = count / parts;
+            tinyc_set_planes(job, left, origin, (job->count - 1) * p->stride + p->window_columns, p);
         }
+        multiply(job);
+        job->first_out += job->count * p->out_stride;
+        left += job->count * p->stride;
+        count -= job->count;
     }
 }
 
-/* One copy of the code for all layers. */
-#define TINYC_DEFINE_DEPTHWISE_WINDOWS(name, row, multiply)                                                                    \
+/* The columns [x0, x1). */
+TINYC_INLINE void tinyc_depthwise_window(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_window_s8_dsp *p,
+                                         uint32_t *scratch, void (*multiply)(const tinyc_planes_job *job))
+{
+    const int32_t left = x0 * p->stride - p->pad_left, origin = left > 0 ? left : 0, parts = (x1 - x0 + p->part - 1) / p->part;
+    tinyc_planes_job job;
+    tinyc_begin_planes(&job, out, in, p, scratch);
+    tinyc_planes_parts(&job, left, origin, x1 - x0, parts, 0, multiply, p);
+    tinyc_clamp_row(out, x1 - x0, p->out_stride, p->channels, p->least, p->most);
+}
+
+/* One copy of the code for all layers, which `pixels` multiplies. */
+#define TINYC_DEFINE_DEPTHWISE_WINDOWS(name, row, pixels, multiply)                                                            \
     TINYC_SHARED void row(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_window_s8_dsp *p, void *scratch)\
     {                                                                                                                          \
-        tinyc_depthwise_window((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, multiply);                                   \
+        pixels((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, multiply);                                                   \
     }                                                                                                                          \
     TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_depthwise_window_s8_dsp *p, void *scratch)\
     {                                                                                                                          \
         row(out, in, x0, x1, p, scratch);                                                                                      \
     }
 
-TINYC_DEFINE_DEPTHWISE_WINDOWS(depthwise_window_s8__dsp, tinyc_depthwise_windows_ties, tinyc_depthwise_window_ties)
-TINYC_DEFINE_DEPTHWISE_WINDOWS(depthwise_window_s8__dsp_relu, tinyc_depthwise_windows_relu, tinyc_depthwise_window_relu)
+TINYC_DEFINE_DEPTHWISE_WINDOWS(depthwise_window_s8__dsp, tinyc_depthwise_windows_ties, tinyc_depthwise_window, tinyc_depthwise_window_ties)
+TINYC_DEFINE_DEPTHWISE_WINDOWS(depthwise_window_s8__dsp_relu, tinyc_depthwise_windows_relu, tinyc_depthwise_window, tinyc_depthwise_window_relu)
 
 #endif

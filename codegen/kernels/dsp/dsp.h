@@ -173,12 +173,28 @@ TINYC_INLINE uint32_t tinyc_max_s8x4(uint32_t a, uint32_t b)
 
 #endif
 
-/* The activation's clamp, where it is narrower than int8. */
+/* An int8 value in the activation's range. */
+TINYC_INLINE int8_t tinyc_clamped(int32_t value, int32_t least, int32_t most)
+{
+    return (int8_t)(least > -128 || most < 127 ? tinyc_clamp(value, least, most) : value);
+}
+
+/* The int8 channels of pixels that are `stride` bytes apart. */
+TINYC_INLINE void tinyc_clamp_row(int8_t *out, int32_t pixels, int32_t stride, int32_t channels, int32_t least, int32_t most)
+{
+    if (least > -128 || most < 127) {
+        for (; pixels > 0; --pixels, out += stride) {
+            for (int32_t i = 0; i < channels; ++i) {
+                out[i] = (int8_t)tinyc_clamp(out[i], least, most);
+            }
+        }
+    }
+}
+
+/* Bytes side by side. */
 TINYC_INLINE void tinyc_clamp_bytes(int8_t *values, int32_t count, int32_t least, int32_t most)
 {
-    for (int32_t i = 0; i < count; ++i) {
-        values[i] = (int8_t)tinyc_clamp(values[i], least, most);
-    }
+    tinyc_clamp_row(values, 1, 0, count, least, most);
 }
 
 #endif

@@ -24,7 +24,7 @@ TINYC_INLINE int8_t mul_s8_store(int32_t product, const tinyc_mul_s8_dsp *p)
 {
     const int32_t offset = p->ties ? p->offset + (product >> 31) : p->offset;
     const int32_t value = tinyc_ssat8(tinyc_smmlar(product, p->multiplier, offset) >> p->shift);
-    return (int8_t)(p->least > -128 || p->most < 127 ? tinyc_clamp(value, p->least, p->most) : value);
+    return tinyc_clamped(value, p->least, p->most);
 }
 
 /* `count` elements that lie side by side. */

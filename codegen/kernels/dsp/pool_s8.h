@@ -22,7 +22,7 @@ TINYC_INLINE tinyc_pool_window pool_s8_window(int32_t x, int32_t origin, const t
 TINYC_INLINE int8_t average_pool2d_s8_mean(int32_t sum, int32_t count, const tinyc_pool_s8 *p)
 {
     const int32_t mean = (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
-    return (int8_t)(p->least > -128 || p->most < 127 ? tinyc_clamp(mean, p->least, p->most) : mean);
+    return tinyc_clamped(mean, p->least, p->most);
 }
 
 /* At most 256 elements a window: sums are int16. */
@@ -124,9 +124,7 @@ TINYC_SHARED void tinyc_max_pool_row(int8_t *out, const void *const *in, int32_t
     const int32_t origin = tinyc_clamp(x0 * p->column_stride - p->pad_left, 0, p->columns);
     for (int32_t x = x0; x < x1; ++x, out += p->out_stride) {
         tinyc_max_of_window(out, in, pool_s8_window(x, origin, p), p);
-        if (p->least > -128 || p->most < 127) {
-            tinyc_clamp_bytes(out, p->channels, p->least, p->most);
-        }
+        tinyc_clamp_bytes(out, p->channels, p->least, p->most);
     }
 }
 
