@@ -153,6 +153,15 @@ TINYC_DEFINE_STORE_BLOCKS(relu, 0)
 
 #endif
 
+/* A part of `steps` steps of each window; the caller sets which, and where its sums are. */
+TINYC_INLINE void tinyc_set_steps(tinyc_part *part, uint32_t *acts, int32_t steps, const tinyc_products_s8_dsp *p)
+{
+    part->acts = acts;
+    part->acts_end = acts + 2 * steps;
+    part->weights_skip = 8 * (p->steps - steps) + 4 * 4 * TINYC_REQUANTIZATION_WORDS;
+    part->step_skip = TINYC_PAIR_STEP_BYTES * (((uint32_t)(steps - 1) & 7u) + 1u) - 1u;
+}
+
 /* `columns` taps of one row of two windows, of which the first are at input columns `left_a` and `left_b`; any may be outside. */
 TINYC_SHARED void tinyc_widen_border(uint32_t *to, const int8_t *row, int32_t left_a, int32_t left_b, int32_t origin, int32_t columns,
                                      const tinyc_conv2d_s8_dsp *p)
@@ -204,12 +213,9 @@ TINYC_SHARED void tinyc_conv2d_parts(int8_t *out, const void *const *in, int32_t
     int32_t *sums_end = scratch + 2 * p->products.out_channels;
     uint32_t *acts = (uint32_t *)sums_end;
     tinyc_part part;
-    part.acts = acts;
-    part.acts_end = acts + 2 * steps;
+    tinyc_set_steps(&part, acts, steps, &p->products);
     part.sums = scratch;
     part.sums_end = sums_end;
-    part.weights_skip = 8 * (p->products.steps - steps) + 4 * 4 * TINYC_REQUANTIZATION_WORDS;
-    part.step_skip = TINYC_PAIR_STEP_BYTES * (((uint32_t)(steps - 1) & 7u) + 1u) - 1u;
     int32_t left = start;
     for (int32_t count = x1 - x0; count > 1; count -= 2) {
         tinyc_add_parts(&part, acts, in, left, left + p->stride, origin, columns, p);
@@ -228,28 +234,17 @@ TINYC_SHARED void tinyc_conv2d_parts(int8_t *out, const void *const *in, int32_t
     }
 }
 
-/* A row of the window at a time; one copy of the code for all layers. */
-TINYC_INLINE void conv2d_by_rows_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
-{
-    tinyc_conv2d_parts((int8_t *)out, in, x0, x1, p, (int32_t *)scratch, p->kernel_columns, tinyc_store_blocks_ties, tinyc_window_blocks_ties);
-}
+/* One copy of the code for all layers: a row of the window at a time, and a tap. */
+#define TINYC_DEFINE_PARTS(name, columns, ties)                                                                                \
+    TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)\
+    {                                                                                                                          \
+        tinyc_conv2d_parts((int8_t *)out, in, x0, x1, p, (int32_t *)scratch, columns, tinyc_store_blocks_##ties,               \
+                           tinyc_window_blocks_##ties);                                                                        \
+    }
 
-TINYC_INLINE void conv2d_by_rows_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
-                                              void *scratch)
-{
-    tinyc_conv2d_parts((int8_t *)out, in, x0, x1, p, (int32_t *)scratch, p->kernel_columns, tinyc_store_blocks_relu, tinyc_window_blocks_relu);
-}
-
-/* A tap at a time; one copy of the code for all layers. */
-TINYC_INLINE void conv2d_by_taps_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
-{
-    tinyc_conv2d_parts((int8_t *)out, in, x0, x1, p, (int32_t *)scratch, 1, tinyc_store_blocks_ties, tinyc_window_blocks_ties);
-}
-
-TINYC_INLINE void conv2d_by_taps_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
-                                              void *scratch)
-{
-    tinyc_conv2d_parts((int8_t *)out, in, x0, x1, p, (int32_t *)scratch, 1, tinyc_store_blocks_relu, tinyc_window_blocks_relu);
-}
+TINYC_DEFINE_PARTS(conv2d_by_rows_s8__dsp, p->kernel_columns, ties)
+TINYC_DEFINE_PARTS(conv2d_by_rows_s8__dsp_relu, p->kernel_columns, relu)
+TINYC_DEFINE_PARTS(conv2d_by_taps_s8__dsp, 1, ties)
+TINYC_DEFINE_PARTS(conv2d_by_taps_s8__dsp_relu, 1, relu)
 
 #endif

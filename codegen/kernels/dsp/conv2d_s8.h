@@ -360,10 +360,16 @@ TINYC_INLINE void tinyc_direct_any(int8_t *out, const void *const *in, int32_t x
     }
 }
 
-TINYC_SHARED void tinyc_conv2d_direct(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
+TINYC_SHARED void tinyc_direct_shared(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
                                       tinyc_run *list, tinyc_window_blocks *window)
 {
     tinyc_direct_any(out, in, x0, x1, p, list, TINYC_REQUANTIZATION_WORDS, window);
+}
+
+TINYC_INLINE void tinyc_compact_direct_shared(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
+                                              tinyc_run *list, tinyc_window_blocks *window)
+{
+    tinyc_direct_any(out, in, x0, x1, p, list, TINYC_COMPACT_WORDS, window);
 }
 
 TINYC_INLINE void tinyc_conv2d_pairs(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
@@ -415,8 +421,8 @@ TINYC_SHARED void tinyc_conv2d_shared(int8_t *out, const void *const *in, int32_
     tinyc_conv2d_pairs(out, in, x0, x1, p, scratch, tinyc_widen_interior, tinyc_is_straight(p), TINYC_REQUANTIZATION_WORDS, pair, window);
 }
 
-TINYC_SHARED void tinyc_conv2d_compact(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
-                                       uint32_t *scratch, tinyc_pair_blocks *pair, tinyc_window_blocks *window)
+TINYC_SHARED void tinyc_compact_conv2d_shared(int8_t *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p,
+                                              uint32_t *scratch, tinyc_pair_blocks *pair, tinyc_window_blocks *window)
 {
     tinyc_conv2d_pairs(out, in, x0, x1, p, scratch, tinyc_widen_interior, tinyc_is_straight(p), TINYC_COMPACT_WORDS, pair, window);
 }
@@ -459,117 +465,44 @@ TINYC_SHARED void tinyc_conv2d_compact(int8_t *out, const void *const *in, int32
     }
 
 TINYC_DEFINE_POINTWISE(tinyc_pointwise_shared, TINYC_REQUANTIZATION_WORDS)
-TINYC_DEFINE_POINTWISE(tinyc_pointwise_compact, TINYC_COMPACT_WORDS)
+TINYC_DEFINE_POINTWISE(tinyc_compact_pointwise_shared, TINYC_COMPACT_WORDS)
 
-/* Any window; one copy of the code for all layers. */
-TINYC_SHARED void tinyc_conv2d_ties(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
-{
-    tinyc_conv2d_shared((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_pair_blocks_ties, tinyc_window_blocks_ties);
-}
-
-TINYC_SHARED void tinyc_conv2d_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
-{
-    tinyc_conv2d_shared((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_pair_blocks_relu, tinyc_window_blocks_relu);
-}
-
-TINYC_INLINE void conv2d_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
-{
-    tinyc_conv2d_ties(out, in, x0, x1, p, scratch);
-}
-
-TINYC_INLINE void conv2d_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
-{
-    tinyc_conv2d_relu(out, in, x0, x1, p, scratch);
-}
-
-/* Channels a multiple of four, read where they are: all the scratch it needs is a list of taps; one copy of the code for all layers. */
-TINYC_SHARED void tinyc_direct_ties(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
-{
-    tinyc_conv2d_direct((int8_t *)out, in, x0, x1, p, (tinyc_run *)scratch, tinyc_window_blocks_ties);
-}
-
-TINYC_SHARED void tinyc_direct_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
-{
-    tinyc_conv2d_direct((int8_t *)out, in, x0, x1, p, (tinyc_run *)scratch, tinyc_window_blocks_relu);
-}
-
-TINYC_INLINE void conv2d_direct_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
-{
-    tinyc_direct_ties(out, in, x0, x1, p, scratch);
-}
-
-TINYC_INLINE void conv2d_direct_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
-{
-    tinyc_direct_relu(out, in, x0, x1, p, scratch);
-}
-
-/* A window whose rows are at most 32 adjacent bytes, as over an image's few channels; a copy for each layer. */
-TINYC_INLINE void stem_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
-{
-    tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, TINYC_REQUANTIZATION_WORDS,
-                       tinyc_pair_blocks_ties, tinyc_window_blocks_ties);
-}
-
-TINYC_INLINE void stem_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_conv2d_s8_dsp *p, void *scratch)
-{
-    tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, TINYC_REQUANTIZATION_WORDS,
-                       tinyc_pair_blocks_relu, tinyc_window_blocks_relu);
-}
-
-/* One tap, stride 1; one copy of the code for all layers. */
-TINYC_SHARED void tinyc_pointwise_ties(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_products_s8_dsp *p, void *scratch)
-{
-    tinyc_pointwise_shared((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, (uint32_t *)scratch, tinyc_pair_blocks_ties,
-                           tinyc_window_blocks_ties);
-}
-
-TINYC_SHARED void tinyc_pointwise_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_products_s8_dsp *p, void *scratch)
-{
-    tinyc_pointwise_shared((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, (uint32_t *)scratch, tinyc_pair_blocks_relu,
-                           tinyc_window_blocks_relu);
-}
-
-TINYC_INLINE void pointwise_s8__dsp(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_products_s8_dsp *p, void *scratch)
-{
-    tinyc_pointwise_ties(out, in, x0, x1, p, scratch);
-}
-
-TINYC_INLINE void pointwise_s8__dsp_relu(void *out, const void *const *in, int32_t x0, int32_t x1, const tinyc_products_s8_dsp *p, void *scratch)
-{
-    tinyc_pointwise_relu(out, in, x0, x1, p, scratch);
-}
-
-/* The same kernels with compact constants. */
-#define TINYC_DEFINE_COMPACT(name, row, struct_type, call)                                                                     \
-    TINYC_SHARED void row(void *out, const void *const *in, int32_t x0, int32_t x1, const struct_type *p, void *scratch) { call; }\
-    TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const struct_type *p, void *scratch)      \
+/* A kernel of which all layers share one copy of the code, `row`. */
+#define TINYC_DEFINE_SHARED_KERNEL(name, row, type, call)                                                                      \
+    TINYC_SHARED void row(void *out, const void *const *in, int32_t x0, int32_t x1, const type *p, void *scratch) { call; }    \
+    TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const type *p, void *scratch)             \
     {                                                                                                                          \
         row(out, in, x0, x1, p, scratch);                                                                                      \
     }
 
-TINYC_DEFINE_COMPACT(conv2d_compact_s8__dsp, tinyc_compact_conv2d_ties, tinyc_conv2d_s8_dsp,
-                     tinyc_conv2d_compact((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_compact_pair_blocks_ties,
-                                          tinyc_compact_window_blocks_ties))
-TINYC_DEFINE_COMPACT(conv2d_direct_compact_s8__dsp, tinyc_compact_direct_ties, tinyc_conv2d_s8_dsp,
-                     tinyc_direct_any((int8_t *)out, in, x0, x1, p, (tinyc_run *)scratch, TINYC_COMPACT_WORDS,
-                                      tinyc_compact_window_blocks_ties))
-TINYC_DEFINE_COMPACT(stem_compact_s8__dsp, tinyc_compact_stem_ties, tinyc_conv2d_s8_dsp,
-                     tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, TINYC_COMPACT_WORDS,
-                                        tinyc_compact_pair_blocks_ties, tinyc_compact_window_blocks_ties))
-TINYC_DEFINE_COMPACT(pointwise_compact_s8__dsp, tinyc_compact_pointwise_ties, tinyc_products_s8_dsp,
-                     tinyc_pointwise_compact((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, (uint32_t *)scratch,
-                                             tinyc_compact_pair_blocks_ties, tinyc_compact_window_blocks_ties))
-TINYC_DEFINE_COMPACT(conv2d_compact_s8__dsp_relu, tinyc_compact_conv2d_relu, tinyc_conv2d_s8_dsp,
-                     tinyc_conv2d_compact((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_compact_pair_blocks_relu,
-                                          tinyc_compact_window_blocks_relu))
-TINYC_DEFINE_COMPACT(conv2d_direct_compact_s8__dsp_relu, tinyc_compact_direct_relu, tinyc_conv2d_s8_dsp,
-                     tinyc_direct_any((int8_t *)out, in, x0, x1, p, (tinyc_run *)scratch, TINYC_COMPACT_WORDS,
-                                      tinyc_compact_window_blocks_relu))
-TINYC_DEFINE_COMPACT(stem_compact_s8__dsp_relu, tinyc_compact_stem_relu, tinyc_conv2d_s8_dsp,
-                     tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, TINYC_COMPACT_WORDS,
-                                        tinyc_compact_pair_blocks_relu, tinyc_compact_window_blocks_relu))
-TINYC_DEFINE_COMPACT(pointwise_compact_s8__dsp_relu, tinyc_compact_pointwise_relu, tinyc_products_s8_dsp,
-                     tinyc_pointwise_compact((int8_t *)out, (const int8_t *)in[0], x1 - x0, p, (uint32_t *)scratch,
-                                             tinyc_compact_pair_blocks_relu, tinyc_compact_window_blocks_relu))
+/* One of which each layer has a copy. */
+#define TINYC_DEFINE_OWN_KERNEL(name, row, type, call)                                                                         \
+    TINYC_INLINE void name(void *out, const void *const *in, int32_t x0, int32_t x1, const type *p, void *scratch) { call; }
+
+/* The kernels of one form of constants and ties, with the inner blocks of that form:
+ *   conv2d         any window
+ *   conv2d_direct  channels a multiple of four, read where they are: all the scratch it needs is a list of taps
+ *   stem           a window whose rows are at most 32 adjacent bytes, as over an image's few channels
+ *   pointwise      one tap, stride 1 */
+#define TINYC_DEFINE_CONVOLUTIONS(compact, words, define_stem, ties, dsp)                                                      \
+    TINYC_DEFINE_SHARED_KERNEL(conv2d_##compact##s8__##dsp, tinyc_##compact##conv2d_##ties, tinyc_conv2d_s8_dsp,               \
+                               tinyc_##compact##conv2d_shared((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch,               \
+                                                              tinyc_##compact##pair_blocks_##ties,                             \
+                                                              tinyc_##compact##window_blocks_##ties))                          \
+    TINYC_DEFINE_SHARED_KERNEL(conv2d_direct_##compact##s8__##dsp, tinyc_##compact##direct_##ties, tinyc_conv2d_s8_dsp,        \
+                               tinyc_##compact##direct_shared((int8_t *)out, in, x0, x1, p, (tinyc_run *)scratch,              \
+                                                              tinyc_##compact##window_blocks_##ties))                          \
+    define_stem(stem_##compact##s8__##dsp, tinyc_##compact##stem_##ties, tinyc_conv2d_s8_dsp,                                  \
+                tinyc_conv2d_pairs((int8_t *)out, in, x0, x1, p, (uint32_t *)scratch, tinyc_widen_stem, 0, words,              \
+                                   tinyc_##compact##pair_blocks_##ties, tinyc_##compact##window_blocks_##ties))                \
+    TINYC_DEFINE_SHARED_KERNEL(pointwise_##compact##s8__##dsp, tinyc_##compact##pointwise_##ties, tinyc_products_s8_dsp,       \
+                               tinyc_##compact##pointwise_shared((int8_t *)out, (const int8_t *)in[0], x1 - x0, p,             \
+                                                                 (uint32_t *)scratch, tinyc_##compact##pair_blocks_##ties,     \
+                                                                 tinyc_##compact##window_blocks_##ties))
+
+TINYC_DEFINE_CONVOLUTIONS(, TINYC_REQUANTIZATION_WORDS, TINYC_DEFINE_OWN_KERNEL, ties, dsp)
+TINYC_DEFINE_CONVOLUTIONS(, TINYC_REQUANTIZATION_WORDS, TINYC_DEFINE_OWN_KERNEL, relu, dsp_relu)
+TINYC_DEFINE_CONVOLUTIONS(compact_, TINYC_COMPACT_WORDS, TINYC_DEFINE_SHARED_KERNEL, ties, dsp)
+TINYC_DEFINE_CONVOLUTIONS(compact_, TINYC_COMPACT_WORDS, TINYC_DEFINE_SHARED_KERNEL, relu, dsp_relu)
 
 #endif

@@ -86,13 +86,9 @@ TINYC_INLINE void tinyc_expand_rows(const tinyc_bottleneck_job *job, const void 
 /* The filtered row's channels [from, from + count) times their part of the projection, added to the sums. */
 TINYC_INLINE void tinyc_project_block(const tinyc_bottleneck_job *job, int32_t from, int32_t count, const tinyc_bottleneck_s8_dsp *p)
 {
-    const int32_t steps = count >> 1;
     tinyc_part part;
-    part.acts = (const uint32_t *)job->scratch;
-    part.acts_end = part.acts + 2 * steps;
+    tinyc_set_steps(&part, (uint32_t *)job->scratch, count >> 1, &p->project);
     part.sums = job->sums;
-    part.weights_skip = 8 * (p->project.steps - steps) + 4 * 4 * TINYC_REQUANTIZATION_WORDS;
-    part.step_skip = TINYC_PAIR_STEP_BYTES * (((uint32_t)(steps - 1) & 7u) + 1u) - 1u;
     part.weights = p->project.weights + from; /* a word a channel and two inputs */
     part.is_first = from == 0;
     const int8_t *a = job->filtered;
