@@ -14,7 +14,7 @@ from tinyc.emit import SourceTree, emit
 from tinyc.errors import DoesNotFit, TargetFault, UsageError
 from tinyc.frontends import tflite
 from tinyc.ir import Graph, Tensor
-from tinyc.kernels.contract import Isa
+from tinyc.kernels.contract import USUAL_STACK, Isa
 from tinyc.lower import Program, lower
 from tinyc.oracle.tflite import open_witness
 from tinyc.passes import input_by_rows, quantized_boundary, removed_channels, rewrite
@@ -25,7 +25,9 @@ from tinyc.run import RunResult, run
 
 Progress = Callable[[str], None]
 PLAIN_CORE = (Isa.SCALAR,)
-STACK_ALLOWANCE = 512
+CALLERS_STACK = 72
+"""Bytes set aside for what calls kernels: the model's function and a region's."""
+STACK_ALLOWANCE = USUAL_STACK + CALLERS_STACK
 """Bytes set aside for the model's stack while planning; what it really takes is measured, and held to the limit, afterwards."""
 
 
