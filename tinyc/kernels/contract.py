@@ -72,8 +72,8 @@ def no_scratch(op: Op, operands: Operands) -> int:
     return 0
 
 
-USUAL_STACK = 440
-"""Bytes of stack that every plan has room for in a kernel; only kernels that go deeper say how deep."""
+USUAL_STACK = 372
+"""Bytes of stack that every plan has room for in a kernel, below the schedule that calls it; only kernels that go deeper say how deep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyc.ir import Op, Operands
 from tinyc.ir.types import Array
-from tinyc.kernels.contract import USUAL_STACK, Bound, CArray, Kernel, PaddingRows, Strides
+from tinyc.kernels.contract import Bound, CArray, Kernel, PaddingRows, Strides
 from tinyc.kernels.depthwise_dsp import (
     ANY,
     CHANNELS_3X3,
@@ -85,7 +85,7 @@ def _stream_of_bytes(operands: Operands, requantization: Integers, lanes: Lanes,
     return layer_words(stream.astype(np.int32), operands, Constants.COMPACT)
 
 
-def _of_parts(ready: Kernel, part: int, lanes: Lanes, channels: tuple[int, ...], *, stack: int = USUAL_STACK) -> Kernel:
+def _of_parts(ready: Kernel, part: int, lanes: Lanes, channels: tuple[int, ...], *, stack: int) -> Kernel:
     """A kernel with its form that unpacks one group of channels after the other, on the stack."""
 
     def accepts(op: Op, operands: Operands) -> bool:
@@ -184,7 +184,7 @@ _ANY = replace(
 KERNELS: tuple[Kernel, ...] = (
     replace(COLUMN, compact=_ANY),
     *(_of_parts(row, part, _lanes_window, IN_ORDER, stack=880) for (part, _), row in ROWS_WINDOW.items()),
-    *(_of_parts(row, part, _lanes_3x3, CHANNELS_3X3) for (part, _, _), row in ROWS_3X3.items()),
+    *(_of_parts(row, part, _lanes_3x3, CHANNELS_3X3, stack=480) for (part, _, _), row in ROWS_3X3.items()),
     replace(ANY, compact=_ANY),
 )
 """The kernels with their compact forms."""
