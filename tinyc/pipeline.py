@@ -25,8 +25,8 @@ from tinyc.run import RunResult, run
 
 Progress = Callable[[str], None]
 PLAIN_CORE = (Isa.SCALAR,)
-CALLERS_STACK = 72
-"""Bytes set aside for what calls kernels: the model's function and a region's."""
+CALLERS_STACK = 160
+"""Bytes set aside for what calls kernels: the functions of the model, of a region and of a layer."""
 STACK_ALLOWANCE = USUAL_STACK + CALLERS_STACK
 """Bytes set aside for the model's stack while planning; what it really takes is measured, and held to the limit, afterwards."""
 
