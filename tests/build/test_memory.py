@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tinyc.board import load
@@ -108,6 +108,7 @@ def test_an_arena_that_does_not_fit() -> None:
     sizes=st.lists(st.integers(1, 200 * 1024), min_size=2, max_size=3),
     static=st.integers(0, 500),
 )
+@example(name="stm32h743", own=False, sizes=[1, 257, 33153], static=0)
 def test_several_arenas_are_exact(name: str, own: bool, sizes: list[int], static: int) -> None:
     board = load(name) if own else stand_in_banks(load(name))
     rooms = arena_rooms(board, static_bytes=static)

@@ -106,9 +106,9 @@ def memory_map(board: Board, *, arenas: Mapping[str, int], static_bytes: int) ->
         *_cover(*PERIPHERALS, DEVICE, "peripherals"),
     ]
     closed: list[MpuRegion] = []
-    for number, (least, arena) in enumerate(gaps):
+    for number, (least, arena) in enumerate(sorted(gaps, key=lambda gap: gap[0] - gap[1])):
         left = MPU_REGIONS - len(open_regions) - len(closed)
-        closed += _close_below(least, arena, left // (len(gaps) - number))
+        closed += _close_below(least, arena, -(-left // (len(gaps) - number)))
     return MemoryMap(regions=regions, mpu=(*open_regions, *closed), arenas=placed)
 
 
@@ -230,14 +230,14 @@ def _lowest(region: MpuRegion) -> int:
 
 
 def _close_below(least: int, arena: int, available: int) -> list[MpuRegion]:
-    """Regions without access from `arena` downwards, each as large as it can be; none reaches below `least`.
+    """At most `available` regions without access from `arena` downwards, each as large as it can be; none reaches below `least`.
 
     The first has no subregions where it lies in a page with the arena: QEMU then checks that page byte for byte, which it does not
     do for disabled subregions alone.
     """
     regions: list[MpuRegion] = []
     end = arena
-    if arena % QEMU_PAGE and arena > least:
+    if available and arena % QEMU_PAGE and arena > least:
         end -= BANK_ALIGNMENT
         regions.append(_region(end, 5, 0, NO_ACCESS, f"closed: 0x{end:08x} to 0x{arena:08x}"))
     while len(regions) < available:
