@@ -18,7 +18,7 @@ from tinyc.board import Board, load
 from tinyc.build import Target, arena_banks, build
 from tinyc.checker import check
 from tinyc.emit import SourceTree, emit
-from tinyc.errors import TargetFault
+from tinyc.errors import DoesNotFit, TargetFault
 from tinyc.ir import Graph
 from tinyc.kernels.contract import Isa
 from tinyc.lower import Program, lower
@@ -26,8 +26,9 @@ from tinyc.lower.certificate import certificate_text
 from tinyc.ops import Add, Transpose
 from tinyc.oracle import evaluate
 from tinyc.passes import rewrite
-from tinyc.pipeline import Options, analyze
+from tinyc.pipeline import Options, analyze, deploy
 from tinyc.plan import Bank, make_plan
+from tinyc.report import to_json
 from tinyc.report.compare import expected_rows
 from tinyc.run import run
 
@@ -127,6 +128,33 @@ def test_an_arena_may_have_all_that_stack_and_harness_leave(tmp_path: Path, caps
     chosen = analyze(path, board="nrf52840", options=options, progress=lambda message: None, front=False).program
     assert chosen.arena_bytes <= bank.bytes
     assert cli.run(["compile", str(path), "--board", "nrf52840", "--out", str(tmp_path / "out")]) == 0
+
+
+def tall(rows: int, folder: Path) -> Path:
+    """A maximum over all of so many rows, whose addresses a call is given on the stack."""
+    net = Net(0)
+    path = folder / f"tall_{rows}.tflite"
+    path.write_bytes(net.file(net.pool("MAX", net.conv(net.input(1, rows, 1, 2), 4, (3, 1)), (rows, 1), 1, "VALID")))
+    return path
+
+
+def test_the_printed_budget_has_room_for_the_addresses_of_many_rows(tmp_path: Path, arm_tools: None) -> None:
+    path = tall(99, tmp_path)
+    found = analyze(path, board="stm32f746", options=Options(), progress=lambda message: None)
+    options = Options(ram=to_json(found)["schedule"]["pareto"][-1]["ram_bytes"], samples=1)
+    assert deploy(path, board="stm32f746", on="qemu", options=options, progress=lambda message: None).check.equal
+
+
+def test_calls_deeper_than_the_stack_are_refused(tmp_path: Path, arm_tools: None) -> None:
+    options = Options(samples=1)
+    with pytest.raises(DoesNotFit, match=r"calls may take [\d,]+ B of stack, the board's image has 4,096 B"):
+        deploy(tall(1200, tmp_path), board="stm32f746", on="qemu", options=options, progress=lambda message: None)
+
+
+def test_a_schedule_by_name_has_no_front(tmp_path: Path) -> None:
+    options = Options(schedule="layers")
+    found = analyze(tall(99, tmp_path), board="stm32f746", options=options, progress=lambda message: None)
+    assert [way.arena_bytes for way in found.ways] == [found.program.plan.arena_bytes]
 
 
 def _copy_of(size: int) -> tuple[list[object], list[Operator], list[str], list[str]]:

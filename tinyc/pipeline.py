@@ -18,7 +18,7 @@ from tinyc.kernels.contract import USUAL_STACK, Isa
 from tinyc.lower import Program, lower
 from tinyc.oracle.tflite import open_witness
 from tinyc.passes import input_by_rows, quantized_boundary, removed_channels, rewrite
-from tinyc.plan import Bank, judged, make_front, make_plan
+from tinyc.plan import Bank, make_front, make_plan
 from tinyc.report import Analysis, Inputs, Model, Report, Seconds
 from tinyc.report.compare import Sample, check, make_samples
 from tinyc.run import RunResult, run
@@ -59,7 +59,7 @@ def analyze(path: Path, *, board: str | None, options: Options, progress: Progre
     allowance, program = _planned(graph, target, banks, options, name=path.stem, sha256=imported.sha256)
     plan = program.plan
     progress("weighing memory against work")
-    ways = make_front(graph, isas=_isas(target)) if front else (plan,)
+    ways = make_front(graph, isas=_isas(target)) if front and options.schedule == "auto" else (plan,)
     return Analysis(
         model=Model(path=path, sha256=imported.sha256, format="tflite", graph=imported.graph),
         io=options.io,
@@ -109,6 +109,7 @@ def deploy(
     progress("building")
     firmware = build(tree, board=analysis.board, target=Target.parse(on), directory=directory)
     built = time.monotonic()
+    _require_stack(analysis, firmware)
 
     progress("running")
     ports = [port.tensor for port in analysis.program.inputs]
@@ -201,6 +202,16 @@ def _require_fit(analysis: Analysis, options: Options) -> None:
         )
 
 
+def _require_stack(analysis: Analysis, firmware: Firmware) -> None:
+    """DoesNotFit where the model's calls may go deeper than the stack of the board's image."""
+    bound, board = firmware.stack_bound_bytes, firmware.board
+    if bound is not None and bound > board.stack_bytes:
+        raise DoesNotFit(
+            f"{analysis.model.path.name} on {board.name}: its calls may take {bound:,} B of stack, the board's image has"
+            f" {board.stack_bytes:,} B ({bound - board.stack_bytes:,} B too many)."
+        )
+
+
 def _require_peak(analysis: Analysis, firmware: Firmware, result: RunResult, options: Options) -> None:
     """DoesNotFit where arena, stack and static data together exceed `--ram`; the stack must stay within its bound."""
     arena, static = analysis.program.arena_bytes, firmware.static_bytes
@@ -221,8 +232,8 @@ def _require_peak(analysis: Analysis, firmware: Firmware, result: RunResult, opt
 def _way_out(analysis: Analysis, limit: int) -> str:
     """What to try for a model that does not fit: another schedule, more of the board's SRAM, the input by rows, or another board."""
     board, graph = analysis.board, analysis.program.plan.graph
-    least = judged(make_front(graph, isas=_isas(board))[-1], "auto").arena_bytes
-    if least <= limit:
+    least = make_front(graph, isas=_isas(board))[-1].block_bytes
+    if least <= limit and analysis.schedule != "auto":
         return "Try --schedule auto."
     has_more = board is not None and least <= max(bank.bytes for bank in arena_banks(board, graph))
     more = "raise --ram" if has_more else "choose a board with more SRAM"

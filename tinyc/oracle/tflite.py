@@ -82,7 +82,8 @@ def _is_logistic(op: Op, operands: Operands) -> bool:
 def _float32_logistic_shows(op: Op, operands: Operands, values: Values) -> bool:
     """Whether the real function, in units of the output, is not safely nearest to the stored value."""
     x, (stored,) = operands.input(0), op.evaluate(operands, values)
-    real = 256.0 / (1.0 + np.exp(-x.scale * centered(values[0], x)))
+    with np.errstate(over="ignore"):  # the exponential of what is far below zero is infinite, and the function zero
+        real = 256.0 / (1.0 + np.exp(-x.scale * centered(values[0], x)))
     meant = np.minimum(real, 255.0)
     return bool((np.abs(centered(stored, operands.output) - meant) > 0.5 - LOGISTIC_DOUBT).any())
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from tinyc.ir import Graph
+from tinyc.ir import Graph, Window
 from tinyc.kernels.catalogue import affordable
 from tinyc.kernels.contract import USUAL_STACK, Extent, Isa
 from tinyc.ops import InvertedBottleneck
@@ -27,6 +27,10 @@ from tinyc.plan.views import View, whole
 BLOCKS = "but for the bottlenecks in blocks of channels, which a heuristic chose"
 MOST_SLOWDOWN = 1.05
 """How many times the instructions a plan may take for less memory, where both are within the budget."""
+POINTER_BYTES, USUAL_POINTERS = 4, 4
+"""What a call takes of the stack for the address of a row, and for how many rows every plan has room."""
+COUNTER_BYTES, USUAL_TOGETHER = 8, 12
+"""What a region takes for one of its layers, a counter and where it is kept, and for how many layers every plan has room."""
 MOST_ATTEMPTS = 8
 """How often to ask for a smaller peak where placement needs more than its bound."""
 
@@ -139,8 +143,12 @@ class Plan:
 
     @property
     def extra_stack(self) -> int:
-        """The bytes by which its kernels may go beyond the stack that every plan is given room for."""
-        return max(0, max((step.kernel.stack for step in self.steps), default=USUAL_STACK) - USUAL_STACK)
+        """The bytes by which its kernels and what calls them may go beyond the stack that every plan is given room for."""
+        kernel = max((step.kernel.stack for step in self.steps), default=0)
+        pointers = max((_pointers(step) for step in self.steps), default=0)
+        together = max((len(group.steps) for group in self.groups), default=0)
+        callers = POINTER_BYTES * max(0, pointers - USUAL_POINTERS) + COUNTER_BYTES * max(0, together - USUAL_TOGETHER)
+        return max(0, kernel - USUAL_STACK) + callers
 
     @property
     def needed_bytes(self) -> int:
@@ -463,6 +471,16 @@ def _group(steps: tuple[Step, ...], number: int, part: Region | int, problem: Pr
     if not touching and step.kernel.extent is Extent.LONG_ROW and _is_long(step):
         return Group(steps=(part,), mode=Mode.LONG_ROW)
     return Group(steps=(part,), direction=direction)
+
+
+def _pointers(step: Step) -> int:
+    """How many rows' addresses a call of the step is given at most."""
+    rules = [
+        step.op.row_rule(step.operands, position)
+        for position, view in zip(step.activations, step.inputs, strict=True)
+        if view is not None
+    ]
+    return sum(rule.hi(0) - rule.lo(0) if isinstance(rule, Window) else 1 for rule in rules)
 
 
 def _is_long(step: Step) -> bool:
