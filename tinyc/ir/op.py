@@ -51,6 +51,11 @@ class Window:
     def hi(self, index: int) -> int:
         return (self.a * index + self.hi_offset) // self.c
 
+    @property
+    def count(self) -> int:
+        """How many indices the first output index needs, those outside the tensor included."""
+        return self.hi(0) - self.lo(0)
+
 
 SAME_INDEX = Window(a=1, lo_offset=0, hi_offset=1)
 FIRST_ONLY = Window(a=0, lo_offset=0, hi_offset=1)

@@ -308,7 +308,7 @@ def _source(plan: Plan, pool: _Pool, group: Group, step: Step, position: int, vi
         symbol=symbol,
         row_stride=row_stride,
         rows=rows,
-        count=rule.hi(0) - rule.lo(0),
+        count=rule.count,
         a=rule.a,
         lo_offset=rule.lo_offset,
         c=rule.c,

@@ -480,7 +480,7 @@ def _pointers(step: Step) -> int:
         for position, view in zip(step.activations, step.inputs, strict=True)
         if view is not None
     ]
-    return sum(rule.hi(0) - rule.lo(0) if isinstance(rule, Window) else 1 for rule in rules)
+    return sum(rule.count if isinstance(rule, Window) else 1 for rule in rules)
 
 
 def _is_long(step: Step) -> bool:
